@@ -1,0 +1,16 @@
+//! The only types that cross a wall between two rooms of the crate.
+//!
+//! Owns what is handed from stage to stage: [`Split`], [`RawPage`], [`Batch`], [`Reason`],
+//! [`DataFile`], [`Ledger`]. Does not own how any of them is made, and does no I/O.
+
+mod batch;
+mod data_file;
+mod ledger;
+mod reason;
+mod split;
+
+pub use batch::{Batch, RawRows, RowExclusion, RowReason};
+pub use data_file::{DataFile, FileFormat};
+pub use ledger::{Ledger, SplitTally, Tally};
+pub use reason::{FoundType, Reason, ReasonCode};
+pub use split::{PageContent, Position, RawFormat, RawPage, SourceSummary, Split, SplitId};

@@ -1,0 +1,3 @@
+//! Opens the place a URL names as an object store.
+//!
+//! Does not own what is kept there.
