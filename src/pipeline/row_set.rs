@@ -1,0 +1,61 @@
+//! Sets of rows, a bit a row: which rows of each split a set-wide decision has struck.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{UInt32Type, UInt64Type};
+
+use crate::model::SplitId;
+
+/// Rows of a run, by split and ordinal.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RowSet(BTreeMap<u32, Vec<u64>>);
+
+impl RowSet {
+    /// Adds the rows of a batch with the columns `split` and `row`.
+    pub(super) fn insert_all(&mut self, rows: &RecordBatch) {
+        let splits = rows.column(0).as_primitive::<UInt32Type>().values();
+        let ordinals = rows.column(1).as_primitive::<UInt64Type>().values();
+        for (split, row) in splits.iter().zip(ordinals) {
+            self.insert(SplitId(*split), *row);
+        }
+    }
+
+    /// Adds a row.
+    pub(super) fn insert(&mut self, split: SplitId, row: u64) {
+        let (word, bit) = place(row);
+        let words = self.0.entry(split.0).or_default();
+        if words.len() <= word {
+            words.resize(word + 1, 0);
+        }
+        words[word] |= bit;
+    }
+
+    /// The rows of one split, for many look-ups.
+    pub(super) fn of_split(&self, split: SplitId) -> SplitRows<'_> {
+        SplitRows(self.0.get(&split.0).map_or(&[], Vec::as_slice))
+    }
+
+    /// Rows in the set.
+    pub(super) fn len(&self) -> u64 {
+        self.0.values().flatten().map(|word| u64::from(word.count_ones())).sum()
+    }
+}
+
+/// The rows of one split.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SplitRows<'a>(&'a [u64]);
+
+impl SplitRows<'_> {
+    /// Whether the row is in the set.
+    pub(super) fn contains(self, row: u64) -> bool {
+        let (word, bit) = place(row);
+        self.0.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+}
+
+// A split of more than 2^38 rows does not fit any machine this runs on.
+#[expect(clippy::cast_possible_truncation, reason = "row / 64 indexes a vector in memory")]
+fn place(row: u64) -> (usize, u64) {
+    ((row / 64) as usize, 1 << (row % 64))
+}

@@ -1,0 +1,118 @@
+//! Exact sums of decimal columns, in 256 bits: the part of the ledger that speaks of money.
+//!
+//! No number of rows that a file can hold makes 38 digits overflow 256 bits.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Decimal128Type, i256};
+
+use crate::catalog::Contract;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Running sums of a contract's top-level decimal columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sums(Vec<Sum>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Sum {
+    column: usize,
+    name: String,
+    scale: usize,
+    total: i256,
+}
+
+impl Sums {
+    /// Zero for each decimal column.
+    pub(super) fn new(contract: &Contract) -> Self {
+        let schema = contract.output_schema();
+        let sums = schema.fields().iter().enumerate().filter_map(|(column, field)| {
+            let DataType::Decimal128(_, scale) = field.data_type() else { return None };
+            let scale = usize::try_from(*scale).unwrap_or(0);
+            Some(Sum { column, name: field.name().clone(), scale, total: i256::ZERO })
+        });
+        Self(sums.collect())
+    }
+
+    /// Adds every row of `rows`, whose first columns are the contract's.
+    pub(super) fn add(&mut self, rows: &RecordBatch) {
+        for sum in &mut self.0 {
+            let values = rows.column(sum.column).as_primitive::<Decimal128Type>();
+            let total: i256 = values
+                .iter()
+                .flatten()
+                .fold(i256::ZERO, |total, value| total.wrapping_add(i256::from_i128(value)));
+            sum.total = sum.total.wrapping_add(total);
+        }
+    }
+
+    /// Adds one row of `rows`.
+    pub(super) fn add_row(&mut self, rows: &RecordBatch, row: usize) {
+        for sum in &mut self.0 {
+            let values = rows.column(sum.column).as_primitive::<Decimal128Type>();
+            if values.is_valid(row) {
+                sum.total = sum.total.wrapping_add(i256::from_i128(values.value(row)));
+            }
+        }
+    }
+
+    /// Adds other sums of the same contract.
+    pub(super) fn add_sums(&mut self, other: &Self) {
+        for (sum, other) in self.0.iter_mut().zip(&other.0) {
+            sum.total = sum.total.wrapping_add(other.total);
+        }
+    }
+
+    /// Adds sums written by [`Sums::to_text`] or by a file writer.
+    ///
+    /// # Errors
+    /// `Verification` when a column's sum is absent or not a decimal of its scale.
+    pub(super) fn add_text(&mut self, texts: &BTreeMap<String, String>) -> Result<()> {
+        for sum in &mut self.0 {
+            let total = texts.get(&sum.name).and_then(|text| parse(text, sum.scale));
+            let total = total.ok_or_else(|| {
+                Error::new(ErrorKind::Verification, "a recorded sum cannot be read")
+                    .with("column", &sum.name)
+            })?;
+            sum.total = sum.total.wrapping_add(total);
+        }
+        Ok(())
+    }
+
+    /// Each column's sum as plain text at its scale.
+    pub(super) fn to_text(&self) -> BTreeMap<String, String> {
+        self.0.iter().map(|sum| (sum.name.clone(), format(sum.total, sum.scale))).collect()
+    }
+}
+
+fn parse(text: &str, scale: usize) -> Option<i256> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    (fraction.len() == scale).then(|| i256::from_string(&format!("{whole}{fraction}")))?
+}
+
+fn format(total: i256, scale: usize) -> String {
+    let digits = total.to_string();
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |rest| ("-", rest));
+    if scale == 0 {
+        return format!("{sign}{digits}");
+    }
+    let digits = format!("{digits:0>width$}", width = scale + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - scale);
+    format!("{sign}{whole}.{fraction}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_sum_are_each_others_inverse() {
+        for (units, scale, text) in
+            [(0, 2, "0.00"), (-5, 2, "-0.05"), (123_456, 4, "12.3456"), (7, 0, "7")]
+        {
+            assert_eq!(format(i256::from_i128(units), scale), text);
+            assert_eq!(parse(text, scale), Some(i256::from_i128(units)));
+        }
+        assert_eq!(parse("1.5", 2), None);
+    }
+}

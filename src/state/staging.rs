@@ -1,0 +1,222 @@
+//! The folder of one run in flight: who holds it, which splits are finished in it.
+//!
+//! A folder is named by the run's idempotency key, so an interrupted run is found again by the
+//! next run of the same job over the same input, and by no other.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Split, SplitId};
+
+use super::Checkpoint;
+
+/// An open, locked staging folder.
+#[derive(Debug)]
+pub struct Staging {
+    dir: PathBuf,
+    // Held for as long as the run lives; the system lets go of it when the process dies.
+    _lock: File,
+}
+
+impl Staging {
+    /// Opens the folder of `key` below `root`. When another process works in it, opens a folder
+    /// of this run alone, so that two runs of one job never share files. Folders of other keys
+    /// that no process holds are removed: their input is gone or has changed.
+    ///
+    /// # Errors
+    /// `Permission` or `Transient` when the folder cannot be made or locked.
+    pub fn open(root: &Path, key: &str, run_id: &str) -> Result<Self> {
+        fs::create_dir_all(root).map_err(|e| io_error("make the staging folder", root, e))?;
+        let short = &key[..key.len().min(24)];
+        remove_abandoned(root, short)?;
+        let shared = root.join(short);
+        if let Some(lock) = lock(&shared)? {
+            return Ok(Self { dir: shared, _lock: lock });
+        }
+        let own = root.join(format!("{short}-{run_id}"));
+        match lock(&own)? {
+            Some(lock) => Ok(Self { dir: own, _lock: lock }),
+            None => Err(Error::new(ErrorKind::Conflict, "the staging folder is held by another run")
+                .with("folder", own.display())),
+        }
+    }
+
+    /// The folder of a split's files.
+    #[must_use]
+    pub fn split_dir(&self, split: SplitId) -> PathBuf {
+        self.dir.join(format!("split-{:05}", split.0))
+    }
+
+    /// An empty folder for a split that is extracted (again).
+    ///
+    /// # Errors
+    /// `Permission` or `Transient` from the file system.
+    pub fn clear_split(&self, split: SplitId) -> Result<PathBuf> {
+        let dir = self.split_dir(split);
+        if dir.exists() {
+            fs::remove_dir_all(&dir).map_err(|e| io_error("clear a split's folder", &dir, e))?;
+        }
+        fs::create_dir_all(&dir).map_err(|e| io_error("make a split's folder", &dir, e))?;
+        Ok(dir)
+    }
+
+    /// The checkpoint of `split`, when it was finished before and all its files are whole.
+    ///
+    /// # Errors
+    /// `Permission` or `Transient` when a checkpoint is there but cannot be read.
+    pub fn load(&self, split: &Split) -> Result<Option<Checkpoint>> {
+        let path = self.checkpoint_path(split.id);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(io_error("read a checkpoint", &path, e)),
+        };
+        // One that another version wrote, or that a full disk cut, is redone.
+        let Ok(checkpoint) = serde_json::from_slice::<Checkpoint>(&text) else { return Ok(None) };
+        let dir = self.split_dir(split.id);
+        let whole = checkpoint.split == *split
+            && checkpoint
+                .files()
+                .all(|f| fs::metadata(dir.join(&f.name)).is_ok_and(|m| m.len() == f.bytes));
+        Ok(whole.then_some(checkpoint))
+    }
+
+    /// Records that a split is finished. Its files must have been synced before.
+    ///
+    /// # Errors
+    /// `Permission` or `Transient` from the file system.
+    pub fn save(&self, checkpoint: &Checkpoint) -> Result<()> {
+        let path = self.checkpoint_path(checkpoint.split.id);
+        let partial = path.with_extension("partial");
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&partial)?;
+            file.write_all(&serde_json::to_vec(checkpoint)?)?;
+            file.sync_all()?;
+            fs::rename(&partial, &path)
+        };
+        write().map_err(|e| io_error("save a checkpoint", &path, e))
+    }
+
+    /// Removes the folder: what it held is published.
+    ///
+    /// # Errors
+    /// `Permission` or `Transient` from the file system.
+    pub fn remove(self) -> Result<()> {
+        fs::remove_dir_all(&self.dir).map_err(|e| io_error("remove staged files", &self.dir, e))
+    }
+
+    fn checkpoint_path(&self, split: SplitId) -> PathBuf {
+        self.dir.join(format!("split-{:05}.json", split.0))
+    }
+}
+
+fn lock(dir: &Path) -> Result<Option<File>> {
+    let open = || -> std::io::Result<File> {
+        fs::create_dir_all(dir)?;
+        File::options().create(true).truncate(false).write(true).open(dir.join("lock"))
+    };
+    let file = open().map_err(|e| io_error("open the staging lock", dir, e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(e)) => Err(io_error("lock the staging folder", dir, e)),
+    }
+}
+
+fn remove_abandoned(root: &Path, keep: &str) -> Result<()> {
+    let entries = fs::read_dir(root).map_err(|e| io_error("list the staging folder", root, e))?;
+    for entry in entries.flatten() {
+        let dir = entry.path();
+        let held_or_ours = entry.file_name().to_string_lossy() == *keep
+            || !dir.join("lock").is_file()
+            || lock(&dir)?.is_none();
+        if !held_or_ours {
+            fs::remove_dir_all(&dir).map_err(|e| io_error("remove old staged files", &dir, e))?;
+        }
+    }
+    Ok(())
+}
+
+/// A failure of the local file system while staging.
+pub fn io_error(doing: &str, path: &Path, error: std::io::Error) -> Error {
+    use std::io::ErrorKind as Io;
+    let (kind, help) = match error.kind() {
+        Io::PermissionDenied | Io::ReadOnlyFilesystem => {
+            (ErrorKind::Permission, "give this user write access, or set CONSIGN_STATE_DIR")
+        }
+        Io::StorageFull | Io::QuotaExceeded => {
+            (ErrorKind::Transient, "free space there, or set CONSIGN_STATE_DIR to a larger disk")
+        }
+        _ => (ErrorKind::Transient, "run the same command again; finished splits are kept"),
+    };
+    Error::new(kind, format!("could not {doing}"))
+        .with("path", path.display())
+        .with_help(help)
+        .with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RawFormat;
+    use crate::state::StagedFile;
+    use std::collections::BTreeMap;
+
+    fn split() -> Split {
+        Split {
+            id: SplitId(3),
+            source: 0,
+            name: "a.bson".into(),
+            path: "a.bson".into(),
+            format: RawFormat::Bson,
+            gzip: false,
+            range: None,
+            bytes: 10,
+            expected_rows: None,
+            md5_base64: None,
+        }
+    }
+
+    fn checkpoint(file_bytes: u64) -> Checkpoint {
+        Checkpoint {
+            split: split(),
+            rows_read: 1,
+            days: BTreeMap::new(),
+            warnings: BTreeMap::new(),
+            runs: vec![],
+            indexes: vec![],
+            unique_values: vec![],
+            rejects: vec![StagedFile { name: "rejects".into(), bytes: file_bytes }],
+            sums: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_counts_only_with_its_whole_files_and_the_same_split() {
+        let root = tempfile::tempdir().unwrap();
+        let staging = Staging::open(root.path(), "key", "r1").unwrap();
+        assert_eq!(staging.load(&split()).unwrap(), None);
+        let dir = staging.clear_split(SplitId(3)).unwrap();
+        fs::write(dir.join("rejects"), b"1234").unwrap();
+        staging.save(&checkpoint(4)).unwrap();
+        assert_eq!(staging.load(&split()).unwrap(), Some(checkpoint(4)));
+        assert_eq!(staging.load(&Split { bytes: 11, ..split() }).unwrap(), None);
+        fs::write(dir.join("rejects"), b"123").unwrap();
+        assert_eq!(staging.load(&split()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_second_run_gets_a_folder_of_its_own_and_abandoned_folders_go() {
+        let root = tempfile::tempdir().unwrap();
+        let first = Staging::open(root.path(), "key", "r1").unwrap();
+        let second = Staging::open(root.path(), "key", "r2").unwrap();
+        assert_ne!(first.split_dir(SplitId(0)), second.split_dir(SplitId(0)));
+        drop((first, second));
+        let other = Staging::open(root.path(), "other", "r3").unwrap();
+        let left: Vec<_> = fs::read_dir(root.path()).unwrap().flatten().collect();
+        assert_eq!(left.len(), 1, "only the folder of the open run is left");
+        other.remove().unwrap();
+    }
+}
