@@ -1,0 +1,38 @@
+# `just` lists what there is.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+[private]
+default:
+    @just --list
+
+# Fetch dependencies and build the debug binary.
+setup:
+    cargo fetch --locked
+    cargo build --locked
+
+# Every test, Rust and Python.
+test:
+    scripts/test
+
+# Format and lint; changes the format, refuses warnings.
+lint:
+    cargo fmt
+    cargo clippy --locked --all-targets -- -D warnings
+
+# What a change must pass.
+ci:
+    .ci/run
+
+# Run a job with the release binary: `just run orders-daily --json`.
+run job="orders-daily" *args="":
+    cargo run --release --locked -- run {{ job }} {{ args }}
+
+# Benchmarks; benches/README.md says how to read them.
+bench *args="":
+    cargo bench --locked {{ args }}
+
+# Documentation of the code, and the tables of DATA_CATALOG.md.
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+    cargo run --locked -- catalog build
