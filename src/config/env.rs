@@ -1,0 +1,61 @@
+//! The only reader of the process environment.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Folder of the project, instead of the nearest one above the working folder.
+pub const PROJECT: &str = "CONSIGN_PROJECT";
+/// Folder for runs in flight, instead of `.consign/` in the project.
+pub const STATE_DIR: &str = "CONSIGN_STATE_DIR";
+/// Log filter, `info` or `consign=debug`, instead of the `-v` and `-q` flags.
+pub const LOG: &str = "CONSIGN_LOG";
+/// When set and not empty, no colour (<https://no-color.org>).
+pub const NO_COLOR: &str = "NO_COLOR";
+
+/// What the program takes from its environment. An empty variable counts as absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// [`PROJECT`].
+    pub project: Option<PathBuf>,
+    /// [`STATE_DIR`].
+    pub state_dir: Option<PathBuf>,
+    /// [`LOG`].
+    pub log: Option<String>,
+    /// [`NO_COLOR`].
+    pub no_color: bool,
+}
+
+impl Environment {
+    /// Reads the environment of this process.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::from_lookup(|name| std::env::var_os(name))
+    }
+
+    fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
+        let value = |name| lookup(name).filter(|value| !value.is_empty());
+        Self {
+            project: value(PROJECT).map(PathBuf::from),
+            state_dir: value(STATE_DIR).map(PathBuf::from),
+            log: value(LOG).map(|value| value.to_string_lossy().into_owned()),
+            no_color: value(NO_COLOR).is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_counts_as_absent() {
+        let set = |name: &str| match name {
+            PROJECT => Some("/srv/exports".into()),
+            LOG | NO_COLOR => Some(OsString::new()),
+            _ => None,
+        };
+        let expected =
+            Environment { project: Some("/srv/exports".into()), ..Environment::default() };
+        assert_eq!(Environment::from_lookup(set), expected);
+    }
+}

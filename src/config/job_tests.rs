@@ -1,0 +1,171 @@
+use super::*;
+
+const FULL: &str = r#"
+[job]
+name = "orders"
+dataset = "exported_orders@1"
+description = "Orders of a day."
+
+[days]
+first = "2026-08-01"
+last = 2026-08-02
+
+[[source]]
+kind = "dynamodb_export"
+url = "samples/export"
+
+[[source]]
+kind = "mongodump"
+url = "samples/orders.bson"
+expected_rows = 12
+expected_sha256 = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
+
+[target]
+url = "out/exported_orders"
+latest = false
+
+[[sink]]
+format = "parquet"
+profile = "bi"
+target_size = "128MiB"
+row_group_size = 1000000
+
+[[sink]]
+format = "csv"
+formula_guard = "prefix"
+
+[reject]
+max_percent = 0.1
+max_rows = 50
+
+[run]
+threads = 2
+memory = "1GB"
+"#;
+
+fn mistakes(text: &str) -> String {
+    Job::parse("jobs/x.toml", "x", text).unwrap_err().to_string()
+}
+
+#[test]
+fn a_full_job_is_read_as_written() {
+    let job = Job::parse("jobs/x.toml", "x", FULL).unwrap();
+    let day = |d| jiff::civil::date(2026, 8, d);
+    assert_eq!(
+        job,
+        Job {
+            name: "orders".to_owned(),
+            description: Some("Orders of a day.".to_owned()),
+            dataset: "exported_orders@1".to_owned(),
+            days: Some(DaySelection::Range { first: day(1), last: day(2) }),
+            sources: vec![
+                SourceSpec::DynamodbExport { url: "samples/export".to_owned() },
+                SourceSpec::Mongodump {
+                    url: "samples/orders.bson".to_owned(),
+                    expected_rows: Some(12),
+                    expected_sha256: Some(
+                        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+                            .to_owned()
+                    ),
+                },
+            ],
+            target: "out/exported_orders".to_owned(),
+            latest: false,
+            sinks: vec![
+                SinkSpec::Parquet {
+                    compression: ParquetCompression::Snappy,
+                    target_bytes: 128 << 20,
+                    row_group_bytes: 1_000_000,
+                },
+                SinkSpec::Csv {
+                    target_bytes: DEFAULT_TARGET_BYTES,
+                    formula_guard: FormulaGuard::Prefix,
+                },
+            ],
+            reject_budget: RejectBudget { max_millionths: 1_000, max_rows: Some(50) },
+            threads: Some(2),
+            memory_bytes: 1_000_000_000,
+        }
+    );
+}
+
+#[test]
+fn a_short_job_has_the_defaults() {
+    let text = r#"
+        job.dataset = "users@1"
+        source = [{ kind = "mongodump", url = "u.bson" }]
+        target.url = "out/users"
+        sink = [{ format = "parquet" }]
+    "#;
+    let job = Job::parse("jobs/users-daily.toml", "users-daily", text).unwrap();
+    assert_eq!(job.name, "users-daily");
+    assert_eq!(job.days, None);
+    assert!(job.latest);
+    assert_eq!(job.reject_budget, RejectBudget { max_millionths: 10_000, max_rows: None });
+    assert_eq!(job.memory_bytes, 512_000_000);
+}
+
+#[test]
+fn every_mistake_is_told_at_once_in_the_order_of_the_file() {
+    let text = r#"[job]
+dataset = "exported_orders"
+
+[days]
+fist = "2026-08-01"
+last = "2026-08-32"
+
+[[source]]
+kind = "dynamodb_export"
+url = "s3://me:hunter2@bucket/export"
+expected_rows = 5
+
+[target]
+url = "out"
+latest = "yes"
+
+[[sink]]
+format = "parquet"
+formula_guard = "off"
+
+[[sink]]
+format = "parquet"
+
+[rejects]
+max_percent = 1.0
+"#;
+    let told = mistakes(text);
+    assert!(!told.contains("hunter2"), "{told}");
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn broken_syntax_is_told_with_its_line() {
+    insta::assert_snapshot!(mistakes("[job]\ndataset = exported_orders@1\n[days\n"));
+}
+
+#[test]
+fn an_empty_file_names_all_it_lacks() {
+    insta::assert_snapshot!(mistakes(""));
+}
+
+#[test]
+fn days_are_a_range_or_found() {
+    let days = |text: &str| {
+        let told = mistakes(&FULL.replace("first = \"2026-08-01\"\nlast = 2026-08-02", text));
+        told.lines().nth(1).unwrap().rsplit(": ").next().unwrap().to_owned()
+    };
+    assert_eq!(
+        days("first = 2026-08-02\nlast = 2026-08-01"),
+        "`last` in [days] lies before `first`, 2026-08-02"
+    );
+    assert_eq!(days("last = 2026-08-01"), "[days] needs `first` too");
+    assert_eq!(days("found = false"), "[days] needs `first` and `last`, or `found = true`");
+    assert_eq!(
+        days("found = true\nlast = 2026-08-01"),
+        "[days] is either `found = true` or `first` and `last`"
+    );
+    assert_eq!(
+        days("first = 2026-08-01T10:00:00Z\nlast = 2026-08-02"),
+        "`2026-08-01T10:00:00Z` is not a day; write for instance 2026-08-01"
+    );
+}
