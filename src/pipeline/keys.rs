@@ -33,7 +33,8 @@ impl KeyEncoder {
         let converter = if columns.len() == 1 && columns.iter().all(text) {
             None // the bytes of a text already sort as the text does
         } else {
-            let fields = columns.iter().map(|i| SortField::new(schema.field(*i).data_type().clone()));
+            let fields =
+                columns.iter().map(|i| SortField::new(schema.field(*i).data_type().clone()));
             Some(
                 RowConverter::new(fields.collect())
                     .or_err(ErrorKind::Unexpected, "could not encode the key's fields")?,
@@ -69,9 +70,9 @@ impl KeyEncoder {
             let column = rows.column(*i);
             (column.is_valid(row)).then(|| match column.data_type() {
                 DataType::Utf8 => column.as_string::<i32>().value(row).to_owned(),
-                _ => column.as_primitive_opt::<Int64Type>().map_or_else(String::new, |values| {
-                    values.value(row).to_string()
-                }),
+                _ => column
+                    .as_primitive_opt::<Int64Type>()
+                    .map_or_else(String::new, |values| values.value(row).to_string()),
             })
         });
         parts.collect::<Option<Vec<_>>>().map(|parts| parts.join(PART_SEPARATOR))
@@ -80,9 +81,9 @@ impl KeyEncoder {
 
 /// The version of each row: integers as they are, instants as µs since 1970 UTC.
 pub(super) fn versions(rows: &RecordBatch, field: &str) -> Result<Int64Array> {
-    let column = rows
-        .column_by_name(field)
-        .ok_or_else(|| Error::new(ErrorKind::Unexpected, "the version field is not in the batch"))?;
+    let column = rows.column_by_name(field).ok_or_else(|| {
+        Error::new(ErrorKind::Unexpected, "the version field is not in the batch")
+    })?;
     match column.data_type() {
         DataType::Int64 => Ok(column.as_primitive::<Int64Type>().clone()),
         DataType::Timestamp(..) => {

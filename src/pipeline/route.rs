@@ -11,6 +11,7 @@ use arrow::array::{Array, UInt64Array};
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Batch, Reason, ReasonCode, RowReason};
+use crate::state::Verdicts;
 
 /// What was decided about a row on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,19 @@ impl ExclusionNames {
     }
 }
 
+impl Verdicts {
+    /// Counts a row.
+    pub(super) fn count(&mut self, verdict: Verdict, names: &ExclusionNames) {
+        match verdict {
+            Verdict::Candidate => self.candidates += 1,
+            Verdict::Quarantined => self.quarantined += 1,
+            Verdict::Excluded(rule) => {
+                *self.excluded.entry(names.name(rule).to_owned()).or_default() += 1;
+            }
+        }
+    }
+}
+
 /// A batch with a verdict for each row.
 pub(super) struct Routed {
     /// The batch; rows without a readable day that nothing else refuses now have a reason.
@@ -85,6 +99,11 @@ impl Routed {
         rows.filter(|(_, v)| **v == verdict).map(|(row, _)| row).collect()
     }
 
+    /// Rows with reasons against them.
+    pub(super) fn quarantined(&self) -> u64 {
+        self.verdicts.iter().filter(|v| **v == Verdict::Quarantined).count() as u64
+    }
+
     /// The day of a row, days since 1970-01-01.
     pub(super) fn day(&self, row: usize) -> Option<i32> {
         let days = self.batch.business_dates.as_ref()?;
@@ -93,7 +112,11 @@ impl Routed {
 }
 
 /// Gives each row its verdict.
-pub(super) fn route(mut batch: Batch, contract: &Contract, names: &ExclusionNames) -> Result<Routed> {
+pub(super) fn route(
+    mut batch: Batch,
+    contract: &Contract,
+    names: &ExclusionNames,
+) -> Result<Routed> {
     refuse_rows_without_day(&mut batch, contract);
     let rows = batch.num_rows();
     let mut verdicts = Vec::with_capacity(rows);

@@ -31,14 +31,28 @@ impl RowSet {
         words[word] |= bit;
     }
 
-    /// The rows of one split, for many look-ups.
-    pub(super) fn of_split(&self, split: SplitId) -> SplitRows<'_> {
-        SplitRows(self.0.get(&split.0).map_or(&[], Vec::as_slice))
-    }
-
     /// Rows in the set.
     pub(super) fn len(&self) -> u64 {
         self.0.values().flatten().map(|word| u64::from(word.count_ones())).sum()
+    }
+
+    /// Adds the rows of another set.
+    pub(super) fn union(&mut self, other: &Self) {
+        for (split, other) in &other.0 {
+            let words = self.0.entry(*split).or_default();
+            words.resize(words.len().max(other.len()), 0);
+            words.iter_mut().zip(other).for_each(|(word, other)| *word |= other);
+        }
+    }
+
+    /// Whether the row is in the set.
+    pub(super) fn contains(&self, split: SplitId, row: u64) -> bool {
+        self.of_split(split).contains(row)
+    }
+
+    /// The rows of one split, for many look-ups.
+    pub(super) fn of_split(&self, split: SplitId) -> SplitRows<'_> {
+        SplitRows(self.0.get(&split.0).map_or(&[], Vec::as_slice))
     }
 }
 

@@ -46,6 +46,8 @@ pub struct RunSummary {
     pub days: Vec<String>,
     /// Where the sources lie and what they promise.
     pub sources: Vec<SourceSummary>,
+    /// Why publishing would be refused; only a dry run can say so and end well.
+    pub refusal: Option<String>,
     /// What became of every row.
     pub ledger: Ledger,
     /// Rejects by reason code; a row with several reasons counts under each.

@@ -8,4 +8,4 @@ mod checkpoint;
 mod staging;
 
 pub use checkpoint::{Checkpoint, DaySegment, StagedFile, StagedRun, Verdicts};
-pub use staging::Staging;
+pub use staging::{Staging, io_error};

@@ -38,9 +38,17 @@ impl Staging {
         let own = root.join(format!("{short}-{run_id}"));
         match lock(&own)? {
             Some(lock) => Ok(Self { dir: own, _lock: lock }),
-            None => Err(Error::new(ErrorKind::Conflict, "the staging folder is held by another run")
-                .with("folder", own.display())),
+            None => {
+                Err(Error::new(ErrorKind::Conflict, "the staging folder is held by another run")
+                    .with("folder", own.display()))
+            }
         }
+    }
+
+    /// The folder itself, for files of the run as a whole.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The folder of a split's files.

@@ -1,0 +1,191 @@
+//! The end of a run: its record, the one commit, the views, and what the run has to say.
+//!
+//! Does not own the protocol (`publish`), only what this program puts into it.
+
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+
+use crate::error::Result;
+use crate::model::SourceSummary;
+use crate::plan::Plan;
+use crate::publish::{
+    Appended, CommitRecord, ContractIdentity, DayEntry, Intent, Log, find_published, live_days,
+    mark_done, refresh_latest, require_create_if_absent, write_intent,
+};
+use crate::report::{Outcome, RunSummary};
+use crate::sinks::Destination;
+use crate::storage::{self, Location};
+use crate::transform::tzdb_version;
+
+use super::identity::{CODE_VERSION, settings};
+use super::{Draft, Running, day};
+
+pub(super) use crate::publish::Committed;
+
+/// The dataset a run publishes to, as it stood when the run began.
+pub(super) struct Target {
+    location: Location,
+    log: Log,
+    records: Vec<Committed>,
+    runtime: Handle,
+}
+
+/// A record that stands, and the views that show it.
+pub(super) struct Publication {
+    pub(super) committed: Committed,
+    /// Whether another run had published the same before this one could.
+    pub(super) by_another_run: bool,
+    pub(super) latest: Vec<String>,
+}
+
+impl Target {
+    /// Opens the dataset at `url` and reads its log.
+    pub(super) fn open(url: &str, runtime: &Handle) -> Result<Self> {
+        let location = storage::open_or_create(url)?;
+        let log = Log::new(location.store.clone(), location.prefix.clone());
+        let records = runtime.block_on(log.read_all())?;
+        Ok(Self { location, log, records, runtime: runtime.clone() })
+    }
+
+    /// The live record of the same slice of the same input, if there is one.
+    pub(super) fn published(&self, key: &str) -> Option<Committed> {
+        find_published(&self.records, key).cloned()
+    }
+
+    /// Where the run's files go.
+    pub(super) fn destination(&self) -> Destination {
+        Destination {
+            store: self.location.store.clone(),
+            root: self.location.prefix.clone(),
+            runtime: self.runtime.clone(),
+        }
+    }
+
+    /// Makes sure that the store can commit, and leaves word that the run has begun to write.
+    pub(super) fn announce(&self, run: &Running<'_>) -> Result<()> {
+        let Location { store, prefix, .. } = &self.location;
+        let intent = Intent {
+            run_id: run.run_id.clone(),
+            job: run.plan.job.clone(),
+            started_at: run.options.started_at.to_string(),
+        };
+        self.runtime.block_on(async {
+            require_create_if_absent(store, prefix).await?;
+            write_intent(store, prefix, &intent).await
+        })
+    }
+
+    /// Creates the record: the one act that publishes. Then the views.
+    pub(super) fn commit(&self, run: &Running<'_>, record: CommitRecord) -> Result<Publication> {
+        let live = live_days(&self.records);
+        let mut record = record;
+        for entry in &mut record.days {
+            entry.replaces = live.get(&entry.dt).copied();
+        }
+        let base = self.records.last().map(|committed| committed.record.seq);
+        let (committed, by_another_run) =
+            match self.runtime.block_on(self.log.append(record, base))? {
+                Appended::Committed(committed) => (committed, false),
+                Appended::AlreadyPublished(committed) => (committed, true),
+            };
+        let latest = self.refresh(run.plan.latest)?;
+        let Location { store, prefix, .. } = &self.location;
+        self.runtime.block_on(mark_done(store, prefix, &run.run_id))?;
+        Ok(Publication { committed, by_another_run, latest })
+    }
+
+    /// A record that stood already, with its views made sure of.
+    pub(super) fn republish(&self, committed: Committed, latest: bool) -> Result<Publication> {
+        Ok(Publication { committed, by_another_run: true, latest: self.refresh(latest)? })
+    }
+
+    fn refresh(&self, wanted: bool) -> Result<Vec<String>> {
+        if !wanted {
+            return Ok(Vec::new());
+        }
+        let Location { store, prefix, .. } = &self.location;
+        self.runtime.block_on(async {
+            let records = self.log.read_all().await?;
+            refresh_latest(store, prefix, &records).await
+        })
+    }
+}
+
+/// The record of a run that the gate has passed.
+pub(super) fn record(
+    run: &Running<'_>,
+    sources: &[SourceSummary],
+    key: &str,
+    draft: &Draft,
+    committed_at: Timestamp,
+) -> CommitRecord {
+    let Plan { contract, .. } = run.plan;
+    let days = draft.days.iter().filter_map(|written| {
+        let rows = draft.ledger.by_day.get(&day::key(Some(written.day)));
+        let rows = rows.map_or(0, |tally| tally.written);
+        Some(DayEntry { dt: day::date(written.day)?, replaces: None, rows })
+    });
+    let files = draft.days.iter().flat_map(|day| &day.files);
+    CommitRecord {
+        format_version: CommitRecord::FORMAT_VERSION,
+        seq: 0,
+        prev_sha256: None,
+        run_id: run.run_id.clone(),
+        job: run.plan.job.clone(),
+        dataset: contract.dataset.clone(),
+        contract: ContractIdentity {
+            id: contract.id.clone(),
+            label: contract.label(),
+            version: contract.version.clone(),
+            sha256: contract.sha256.clone(),
+        },
+        schema_fingerprint: contract.schema_fingerprint(),
+        code_version: CODE_VERSION.to_owned(),
+        idempotency_key: key.to_owned(),
+        as_of: run.plan.as_of.to_string(),
+        committed_at: committed_at.to_string(),
+        tzdb: tzdb_version().to_owned(),
+        fx_table_sha256: None,
+        sources: sources.to_vec(),
+        days: days.collect(),
+        files: files.clone().map(|written| written.file.clone()).collect(),
+        quarantine_files: draft.quarantine_files.clone(),
+        ledger: draft.ledger.clone(),
+        reasons: draft.reasons.clone(),
+        warnings: draft.warnings.clone(),
+        guarded_csv_cells: files.map(|written| written.guarded_cells).sum(),
+        settings: settings(run.plan),
+    }
+}
+
+/// What a run says of a record that stands.
+pub(super) fn summary(
+    run: &Running<'_>,
+    outcome: Outcome,
+    publication: Publication,
+    resumed_splits: u64,
+) -> RunSummary {
+    let record = publication.committed.record;
+    RunSummary {
+        format_version: 1,
+        outcome,
+        job: record.job,
+        dataset: record.contract.label,
+        contract_version: record.contract.version,
+        run_id: record.run_id,
+        commit: Some(record.seq),
+        target: run.plan.target.clone(),
+        as_of: record.as_of,
+        days: record.days.iter().map(|day| day.dt.to_string()).collect(),
+        sources: record.sources,
+        refusal: None,
+        ledger: record.ledger,
+        reasons: record.reasons,
+        warnings: record.warnings,
+        files: record.files,
+        quarantine_files: record.quarantine_files,
+        latest: publication.latest,
+        resumed_splits,
+        elapsed_ms: run.elapsed_ms(),
+    }
+}

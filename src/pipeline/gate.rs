@@ -1,0 +1,228 @@
+//! The gate before the commit: everything that must hold, or nothing is published.
+//!
+//! Owns the reject budget, the re-opening of every file by a second reader, and the agreement of
+//! counts and sums. Does not own the arithmetic of the ledger (`model::Ledger`).
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use crate::catalog::Contract;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{FileFormat, Ledger, ReasonCode, SplitId, Tally};
+use crate::plan::{OUTSIDE_WINDOW, RejectBudget};
+use crate::sinks::{Destination, WrittenFile, compare, filtered_rows, quarantine, reread};
+use crate::state::Checkpoint;
+
+use super::day;
+use super::sums::Sums;
+use super::write::WrittenDay;
+
+/// Reasons that a refusal names.
+const TOP_REASONS: usize = 5;
+
+/// Why the reject budget refuses the run; `None` when it does not. Rows outside the window do
+/// not count as read: a job over one day of a full export is judged by that day.
+pub(super) fn over_budget(
+    budget: RejectBudget,
+    run: &Tally,
+    reasons: &BTreeMap<String, u64>,
+) -> Option<String> {
+    let outside = run.excluded_by_rule.get(OUTSIDE_WINDOW).copied().unwrap_or(0);
+    let rows = run.read - outside;
+    let rejects = run.quarantined;
+    let too_many = budget.max_rows.is_some_and(|max| rejects > max)
+        || u128::from(rejects) * 1_000_000 > u128::from(rows) * u128::from(budget.max_millionths);
+    too_many.then(|| {
+        let max_rows = budget.max_rows.map_or(String::new(), |max| format!(" and {max} rows"));
+        format!(
+            "{rejects} of {rows} rows were refused, the job's budget is {}{max_rows}; most often: {}",
+            percent(budget.max_millionths),
+            most_often(reasons),
+        )
+    })
+}
+
+fn percent(millionths: u32) -> String {
+    let text = format!("{}.{:04}", millionths / 10_000, millionths % 10_000);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+fn most_often(reasons: &BTreeMap<String, u64>) -> String {
+    let mut reasons: Vec<_> = reasons.iter().collect();
+    reasons.sort_by_key(|(code, rows)| (std::cmp::Reverse(**rows), code.as_str()));
+    let top = reasons.iter().take(TOP_REASONS).map(|(code, rows)| format!("{code} {rows}"));
+    top.collect::<Vec<_>>().join(", ")
+}
+
+/// The error of a refusal.
+pub(super) fn refusal(why: &str) -> Error {
+    Error::new(ErrorKind::Gate, format!("nothing was published: {why}")).with_help(
+        "run again with --dry-run to see what became of every row; mend the source or the \
+         contract, or raise [reject] in the job. What was extracted is kept for the next run",
+    )
+}
+
+/// Re-opens every file of `days` with a second reader and compares it with what its writer said,
+/// filtered counts included. Gives the rows found by day.
+///
+/// # Errors
+/// `Verification` when a file, or two formats of one day, do not agree.
+pub(super) fn reopen(
+    days: &[WrittenDay],
+    contract: &Contract,
+    destination: &Destination,
+) -> Result<BTreeMap<String, u64>> {
+    let files: Vec<&WrittenFile> = days.iter().flat_map(|day| &day.files).collect();
+    files.par_iter().with_max_len(1).try_for_each(|written| -> Result<()> {
+        let found = reread(destination, &written.file, contract)?;
+        compare(&written.file, &found)?;
+        for probe in &written.probes {
+            let rows = filtered_rows(destination, &written.file, probe)?;
+            if rows != probe.rows {
+                return Err(mismatch("a filtered count of a written file is wrong")
+                    .with("file", &written.file.path)
+                    .with("column", &probe.column)
+                    .with("written", probe.rows)
+                    .with("read back", rows));
+            }
+        }
+        Ok(())
+    })?;
+    days.iter().map(|day| Ok((day::key(Some(day.day)), rows_of_day(day)?))).collect()
+}
+
+/// Rows of a day, the same in every format it was written in.
+fn rows_of_day(day: &WrittenDay) -> Result<u64> {
+    let mut by_format: BTreeMap<FileFormat, u64> = BTreeMap::new();
+    for written in &day.files {
+        *by_format.entry(written.file.format).or_default() += written.file.rows;
+    }
+    let mut rows = by_format.values().copied();
+    let first = rows.next().unwrap_or(0);
+    if rows.any(|other| other != first) {
+        return Err(mismatch("the formats of a day do not hold the same number of rows")
+            .with("day", day::key(Some(day.day))));
+    }
+    Ok(first)
+}
+
+/// The exactness certificate: for every decimal column, what was decoded equals what lies in the
+/// files plus what was struck, in each format.
+///
+/// # Errors
+/// `Verification` naming the column.
+pub(super) fn sums_agree(
+    contract: &Contract,
+    checkpoints: &[Checkpoint],
+    days: &[WrittenDay],
+) -> Result<()> {
+    let mut decoded = Sums::new(contract);
+    for checkpoint in checkpoints {
+        decoded.add_text(&checkpoint.sums)?;
+    }
+    let formats: std::collections::BTreeSet<FileFormat> =
+        days.iter().flat_map(|day| &day.files).map(|written| written.file.format).collect();
+    for format in formats {
+        let mut accounted = Sums::new(contract);
+        for day in days {
+            accounted.add_sums(&day.merged.struck_sums);
+            for written in day.files.iter().filter(|written| written.file.format == format) {
+                accounted.add_text(&written.file.sums)?;
+            }
+        }
+        let (decoded, accounted) = (decoded.to_text(), accounted.to_text());
+        if let Some((column, sum)) =
+            decoded.iter().find(|(column, s)| accounted.get(*column) != Some(s))
+        {
+            return Err(mismatch("the sum of a column changed on its way to the files")
+                .with("column", column)
+                .with("format", format.extension())
+                .with("decoded", sum)
+                .with("in files", accounted.get(column).map_or("nothing", String::as_str)));
+        }
+    }
+    Ok(())
+}
+
+/// Re-opens the quarantine and counts its rows by split and day, and its reasons by code.
+///
+/// # Errors
+/// `Verification` when a file does not hold what its writer said.
+pub(super) fn reopen_quarantine(
+    files: &[crate::model::DataFile],
+    destination: &Destination,
+) -> Result<(BTreeMap<(SplitId, String), u64>, BTreeMap<String, u64>)> {
+    let (mut rows, mut reasons) = (BTreeMap::new(), BTreeMap::new());
+    for file in files {
+        let mut found = 0;
+        quarantine::read_quarantine(destination, file, &mut |row| {
+            found += 1;
+            *rows.entry((row.split_id, Ledger::day_key(row.dt))).or_default() += 1;
+            for reason in &row.reasons {
+                debug_assert!(ReasonCode::parse(&reason.code).is_some());
+                *reasons.entry(reason.code.clone()).or_default() += 1;
+            }
+            Ok(true)
+        })?;
+        if found != file.rows {
+            return Err(mismatch("a quarantine file does not hold what was written to it")
+                .with("file", &file.path));
+        }
+    }
+    Ok((rows, reasons))
+}
+
+/// The ledger's last word: it balances, and the files hold what was decided, row for row.
+///
+/// # Errors
+/// `Verification` with every line that does not hold.
+pub(super) fn balances(ledger: &Ledger, decided: &Ledger) -> Result<()> {
+    let mut wrong = ledger.imbalances();
+    if ledger != decided {
+        wrong.push("the files do not hold the rows that were decided to go there".to_owned());
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(mismatch("the ledger does not balance; nothing was published")
+        .with("lines", wrong.join("; "))
+        .with_help("this is a fault of the program, please report it with the run's log"))
+}
+
+fn mismatch(message: &str) -> Error {
+    Error::new(ErrorKind::Verification, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(read: u64, quarantined: u64, outside: u64) -> Tally {
+        let mut tally = Tally { read, quarantined, ..Tally::default() };
+        tally.add_excluded(OUTSIDE_WINDOW, outside);
+        tally
+    }
+
+    #[test]
+    fn the_budget_is_a_share_of_the_rows_in_the_window() {
+        let budget = RejectBudget { max_millionths: 10_000, max_rows: None };
+        let reasons = BTreeMap::from([("email_invalid".to_owned(), 2)]);
+        assert_eq!(over_budget(budget, &tally(100, 1, 0), &reasons), None);
+        assert_eq!(
+            over_budget(budget, &tally(150, 1, 60), &reasons).unwrap(),
+            "1 of 90 rows were refused, the job's budget is 1 %; most often: email_invalid 2"
+        );
+        let budget = RejectBudget { max_millionths: 1_000_000, max_rows: Some(3) };
+        assert_eq!(over_budget(budget, &tally(10, 3, 0), &reasons), None);
+        assert!(over_budget(budget, &tally(10, 4, 0), &reasons).is_some());
+        let none = RejectBudget { max_millionths: 0, max_rows: None };
+        assert_eq!(over_budget(none, &tally(0, 0, 0), &reasons), None);
+    }
+
+    #[test]
+    fn percents_are_written_without_idle_zeros() {
+        let texts = [10_000, 15_500, 1, 1_000_000].map(percent);
+        assert_eq!(texts, ["1 %", "1.55 %", "0.0001 %", "100 %"]);
+    }
+}

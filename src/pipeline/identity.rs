@@ -1,0 +1,72 @@
+//! What makes two runs the same run: the key by which a repeated run is recognised.
+
+use std::collections::BTreeMap;
+
+use crate::model::SourceSummary;
+use crate::plan::{DaySelection, FormulaGuard, ParquetCompression, Plan, SinkSpec};
+use crate::publish::idempotency_key;
+use crate::transform::tzdb_version;
+
+/// Version of the program, as records name it.
+pub(super) const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The key of what `plan` would publish from these sources. Two runs with one key publish the
+/// same bytes. It holds what `as_of` changes, not the clock itself: nothing yet.
+pub(super) fn run_key(plan: &Plan, sources: &[SourceSummary]) -> String {
+    let mut parts = vec![
+        ("dataset", plan.contract.label()),
+        ("days", days_text(plan.days)),
+        ("contract_sha256", plan.contract.sha256.clone()),
+        ("code_version", CODE_VERSION.to_owned()),
+        ("tzdb", tzdb_version().to_owned()),
+        ("fx_table", "none".to_owned()),
+        ("as_of_effect", "none".to_owned()),
+    ];
+    parts.extend(sources.iter().map(|s| ("source", format!("{}:{}", s.kind, s.fingerprint))));
+    parts.extend(plan.sinks.iter().map(|sink| ("sink", sink_text(sink))));
+    idempotency_key(&parts)
+}
+
+/// The settings of a run that shape its files, for its record.
+pub(super) fn settings(plan: &Plan) -> BTreeMap<String, String> {
+    let mut settings = BTreeMap::from([
+        ("days".to_owned(), days_text(plan.days)),
+        ("latest".to_owned(), plan.latest.to_string()),
+        ("reject_max_millionths".to_owned(), plan.reject_budget.max_millionths.to_string()),
+    ]);
+    if let Some(rows) = plan.reject_budget.max_rows {
+        settings.insert("reject_max_rows".to_owned(), rows.to_string());
+    }
+    for (index, sink) in plan.sinks.iter().enumerate() {
+        settings.insert(format!("sink_{index}"), sink_text(sink));
+    }
+    settings
+}
+
+fn days_text(days: DaySelection) -> String {
+    match days {
+        DaySelection::Found => "found".to_owned(),
+        DaySelection::Range { first, last } => format!("{first}..{last}"),
+    }
+}
+
+fn sink_text(sink: &SinkSpec) -> String {
+    match sink {
+        SinkSpec::Parquet { compression, target_bytes, row_group_bytes } => {
+            let compression = match compression {
+                ParquetCompression::Zstd => "zstd",
+                ParquetCompression::Snappy => "snappy",
+            };
+            format!(
+                "parquet compression={compression} target_bytes={target_bytes} row_group_bytes={row_group_bytes}"
+            )
+        }
+        SinkSpec::Csv { target_bytes, formula_guard } => {
+            let guard = match formula_guard {
+                FormulaGuard::Off => "off",
+                FormulaGuard::Prefix => "prefix",
+            };
+            format!("csv target_bytes={target_bytes} formula_guard={guard}")
+        }
+    }
+}

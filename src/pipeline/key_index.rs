@@ -1,0 +1,173 @@
+//! The staged index of keys: for every row whose key and version could be read, what is needed
+//! to decide between copies without the row itself.
+//!
+//! Rows are dealt into buckets by a hash of the key, a batch a bucket, so that copies meet
+//! within one bucket however many splits there are, and only one bucket is in memory at once.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayBuilder, ArrayRef, BinaryBuilder, Date32Builder, Int64Builder, RecordBatch, UInt16Builder,
+    UInt32Array, UInt64Builder,
+};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::error::{ErrorKind, Result, ResultExt};
+use crate::state::{Checkpoint, StagedFile, Staging};
+
+use super::route::Verdict;
+use super::staged::{StagedReader, StagedWriter};
+
+/// Buckets of an index. Ten million keys make batches of a few megabytes.
+pub(super) const BUCKETS: usize = 64;
+
+/// Columns of a bucket, as [`bucket`] gives them.
+pub(super) mod column {
+    pub const KEY: usize = 0;
+    pub const VERSION: usize = 1;
+    pub const ROW: usize = 2;
+    pub const VERDICT: usize = 3;
+    pub const DAY: usize = 4;
+    pub const SPLIT: usize = 5;
+}
+
+/// One row of an index.
+pub(super) struct Entry<'a> {
+    pub key: &'a [u8],
+    pub version: i64,
+    pub row: u64,
+    pub verdict: Verdict,
+    pub day: Option<i32>,
+}
+
+/// An index in the making.
+pub(super) struct KeyIndexBuilder {
+    name: String,
+    buckets: Vec<Bucket>,
+    bytes: usize,
+    files: Vec<StagedFile>,
+}
+
+#[derive(Default)]
+struct Bucket {
+    keys: BinaryBuilder,
+    versions: Int64Builder,
+    rows: UInt64Builder,
+    verdicts: UInt16Builder,
+    days: Date32Builder,
+}
+
+impl KeyIndexBuilder {
+    /// An empty index whose files begin with `name`.
+    pub(super) fn new(name: String) -> Self {
+        let buckets = std::iter::repeat_with(Bucket::default).take(BUCKETS).collect();
+        Self { name, buckets, bytes: 0, files: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub(super) fn push(&mut self, entry: &Entry<'_>) {
+        let bucket = &mut self.buckets[bucket_of(entry.key)];
+        bucket.keys.append_value(entry.key);
+        bucket.versions.append_value(entry.version);
+        bucket.rows.append_value(entry.row);
+        bucket.verdicts.append_value(entry.verdict.to_code());
+        bucket.days.append_option(entry.day);
+        self.bytes += entry.key.len() + size_of::<(u32, i64, u64, u16, i32)>();
+    }
+
+    /// Bytes held in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Moves what is held to a file.
+    pub(super) fn flush(&mut self, dir: &Path) -> Result<()> {
+        if self.bytes == 0 {
+            return Ok(());
+        }
+        let name = format!("{}-{:03}.arrow", self.name, self.files.len());
+        let schema = staged_schema();
+        let mut file = StagedWriter::create(dir, name, &schema)?;
+        for bucket in &mut self.buckets {
+            file.write(&bucket.finish(&schema)?)?;
+        }
+        self.files.push(file.finish()?);
+        self.bytes = 0;
+        Ok(())
+    }
+
+    /// Ends the index.
+    pub(super) fn finish(mut self, dir: &Path) -> Result<Vec<StagedFile>> {
+        self.flush(dir)?;
+        Ok(self.files)
+    }
+}
+
+impl Bucket {
+    fn finish(&mut self, schema: &SchemaRef) -> Result<RecordBatch> {
+        let columns: [&mut dyn ArrayBuilder; 5] = [
+            &mut self.keys,
+            &mut self.versions,
+            &mut self.rows,
+            &mut self.verdicts,
+            &mut self.days,
+        ];
+        let columns: Vec<ArrayRef> = columns.map(|c| c.finish()).into();
+        RecordBatch::try_new(Arc::clone(schema), columns)
+            .or_err(ErrorKind::Unexpected, "could not stage a key index")
+    }
+}
+
+/// Every entry of bucket `index` over all splits, with the split as last column; `files` picks
+/// the index among the files of a checkpoint.
+pub(super) fn bucket<'a>(
+    staging: &Staging,
+    checkpoints: &'a [Checkpoint],
+    files: impl Fn(&'a Checkpoint) -> &'a [StagedFile],
+    index: usize,
+) -> Result<RecordBatch> {
+    let mut batches = Vec::new();
+    let schema = with_split(&staged_schema());
+    for checkpoint in checkpoints {
+        let dir = staging.split_dir(checkpoint.split.id);
+        for file in files(checkpoint) {
+            let rows = StagedReader::open(&dir, file)?.batch(index)?;
+            let split = UInt32Array::from_value(checkpoint.split.id.0, rows.num_rows());
+            let mut columns = rows.columns().to_vec();
+            columns.push(Arc::new(split));
+            batches.push(
+                RecordBatch::try_new(Arc::clone(&schema), columns)
+                    .or_err(ErrorKind::Unexpected, "could not read a key index")?,
+            );
+        }
+    }
+    concat_batches(&schema, &batches).or_err(ErrorKind::Unexpected, "could not join a key index")
+}
+
+fn staged_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("key", DataType::Binary, true),
+        Field::new("version", DataType::Int64, true),
+        Field::new("row", DataType::UInt64, true),
+        Field::new("verdict", DataType::UInt16, true),
+        Field::new("day", DataType::Date32, true),
+    ]))
+}
+
+fn with_split(schema: &Schema) -> SchemaRef {
+    let mut fields = schema.fields().to_vec();
+    fields.push(Arc::new(Field::new("split", DataType::UInt32, true)));
+    Arc::new(Schema::new(fields))
+}
+
+/// FNV-1a, because a resumed run must deal as the interrupted one did, whatever compiler built
+/// either: the standard hasher promises no such thing.
+fn bucket_of(key: &[u8]) -> usize {
+    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    // Upper bits are the well-mixed ones; the shift leaves 6 bits, the buckets' number.
+    usize::try_from(hash >> 58).unwrap_or(0)
+}

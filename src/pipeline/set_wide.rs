@@ -1,0 +1,144 @@
+//! Decisions over all rows of a run: older copies of a key, values that must be unique.
+//!
+//! Owns going through the staged indexes bucket by bucket. Does not own the comparison itself
+//! (`transform::frames`) nor what is done with the rows (`merge`, `refused`).
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Date32Type, UInt16Type, UInt32Type, UInt64Type};
+use rayon::prelude::*;
+
+use crate::error::{ErrorKind, Result, ResultExt};
+use crate::model::SplitId;
+use crate::state::{Checkpoint, Staging, Verdicts};
+use crate::transform::frames;
+
+use super::key_index::{self, BUCKETS, column};
+use super::route::{ExclusionNames, Verdict};
+use super::row_set::RowSet;
+
+/// Rows that were struck, and how each counted until then.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Struck {
+    /// The rows.
+    pub(super) rows: RowSet,
+    /// By split and day (days since 1970-01-01).
+    pub(super) tallies: BTreeMap<(SplitId, Option<i32>), Verdicts>,
+}
+
+/// Strikes every row of which a newer copy was read: the newest by the contract's version field
+/// decides, before it is judged; of equal versions the one read last.
+pub(super) fn older_copies(
+    staging: &Staging,
+    checkpoints: &[Checkpoint],
+    names: &ExclusionNames,
+) -> Result<Struck> {
+    let found = per_bucket(|index| {
+        let rows = key_index::bucket(staging, checkpoints, |c| &c.indexes, index)?;
+        let keys = [column::KEY, column::VERSION, column::SPLIT, column::ROW];
+        let older = frames::older_copies(&project(&rows, &keys)?)?;
+        Ok((rows, older))
+    })?;
+    Ok(Struck::collect(found, &RowSet::default(), names))
+}
+
+/// Strikes, for each unique rule in the contract's order, the candidates that share a value with
+/// another one. A row is tallied under the first rule that strikes it.
+pub(super) fn not_unique(
+    staging: &Staging,
+    checkpoints: &[Checkpoint],
+    rules: usize,
+    older: &RowSet,
+    names: &ExclusionNames,
+) -> Result<Vec<Struck>> {
+    let mut struck: Vec<Struck> = Vec::with_capacity(rules);
+    for rule in 0..rules {
+        let found = per_bucket(|index| {
+            let files = |c| unique_files(c, rule);
+            let rows = key_index::bucket(staging, checkpoints, files, index)?;
+            let rows = without(&rows, older)?;
+            let values = [column::KEY, column::SPLIT, column::ROW];
+            let shared = frames::shared_values(&project(&rows, &values)?)?;
+            Ok((rows, shared))
+        })?;
+        let mut counted = RowSet::default();
+        struck.iter().for_each(|earlier| counted.union(&earlier.rows));
+        struck.push(Struck::collect(found, &counted, names));
+    }
+    Ok(struck)
+}
+
+fn unique_files(checkpoint: &Checkpoint, rule: usize) -> &[crate::state::StagedFile] {
+    checkpoint.unique_values.get(rule).map_or(&[], Vec::as_slice)
+}
+
+fn per_bucket(
+    find: impl Fn(usize) -> Result<(RecordBatch, RecordBatch)> + Sync,
+) -> Result<Vec<Vec<StruckRow>>> {
+    (0..BUCKETS)
+        .into_par_iter()
+        .map(|index| {
+            let (entries, struck) = find(index)?;
+            Ok(struck_rows(&entries, &struck))
+        })
+        .collect()
+}
+
+/// A struck row with what was said of it before.
+struct StruckRow {
+    split: SplitId,
+    row: u64,
+    day: Option<i32>,
+    verdict: Verdict,
+}
+
+fn struck_rows(entries: &RecordBatch, struck: &RecordBatch) -> Vec<StruckRow> {
+    let mut set = RowSet::default();
+    set.insert_all(struck);
+    let splits = entries.column(column::SPLIT).as_primitive::<UInt32Type>();
+    let rows = entries.column(column::ROW).as_primitive::<UInt64Type>();
+    let days = entries.column(column::DAY).as_primitive::<Date32Type>();
+    let verdicts = entries.column(column::VERDICT).as_primitive::<UInt16Type>();
+    (0..entries.num_rows())
+        .map(|i| StruckRow {
+            split: SplitId(splits.value(i)),
+            row: rows.value(i),
+            day: days.is_valid(i).then(|| days.value(i)),
+            verdict: Verdict::from_code(verdicts.value(i)),
+        })
+        .filter(|entry| set.contains(entry.split, entry.row))
+        .collect()
+}
+
+impl Struck {
+    fn collect(
+        buckets: Vec<Vec<StruckRow>>,
+        already_counted: &RowSet,
+        names: &ExclusionNames,
+    ) -> Self {
+        let mut struck = Self::default();
+        for entry in buckets.into_iter().flatten() {
+            struck.rows.insert(entry.split, entry.row);
+            if !already_counted.contains(entry.split, entry.row) {
+                let tally = struck.tallies.entry((entry.split, entry.day)).or_default();
+                tally.count(entry.verdict, names);
+            }
+        }
+        struck
+    }
+}
+
+fn project(rows: &RecordBatch, columns: &[usize]) -> Result<RecordBatch> {
+    rows.project(columns).or_err(ErrorKind::Unexpected, "could not read a key index")
+}
+
+fn without(rows: &RecordBatch, struck: &RowSet) -> Result<RecordBatch> {
+    let splits = rows.column(column::SPLIT).as_primitive::<UInt32Type>();
+    let ordinals = rows.column(column::ROW).as_primitive::<UInt64Type>();
+    let keep = (splits.values().iter().zip(ordinals.values()))
+        .map(|(split, row)| Some(!struck.contains(SplitId(*split), *row)))
+        .collect();
+    filter_record_batch(rows, &keep).or_err(ErrorKind::Unexpected, "could not read a key index")
+}

@@ -1,0 +1,200 @@
+//! Everything a split leaves behind: sorted runs, key indexes, refused rows, counts and sums.
+//!
+//! Bounded by bytes: whatever grows past its share of the memory goes to a file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use arrow::array::{Array, BinaryArray, Int64Array};
+
+use crate::catalog::Contract;
+use crate::error::Result;
+use crate::model::{RowReason, Split};
+use crate::sinks::quarantine::{RejectBuilder, RejectedRow};
+use crate::state::{Checkpoint, StagedFile, Verdicts};
+
+use super::candidates::{RunBuilder, RunColumns};
+use super::day;
+use super::key_index::{Entry, KeyIndexBuilder};
+use super::keys::{KeyEncoder, versions};
+use super::route::{ExclusionNames, Routed, Verdict};
+use super::staged::StagedWriter;
+use super::sums::Sums;
+
+/// What every split of a run is spilled by.
+pub(super) struct SpillRules<'a> {
+    pub(super) contract: &'a Contract,
+    pub(super) names: &'a ExclusionNames,
+    pub(super) columns: RunColumns,
+    pub(super) key: KeyEncoder,
+    pub(super) unique: Vec<KeyEncoder>,
+    /// Bytes that one split may hold in memory.
+    pub(super) limit_bytes: usize,
+}
+
+impl<'a> SpillRules<'a> {
+    pub(super) fn new(
+        contract: &'a Contract,
+        names: &'a ExclusionNames,
+        limit_bytes: usize,
+    ) -> Result<Self> {
+        let unique = contract.unique.iter().map(|rule| KeyEncoder::new(contract, &rule.fields));
+        Ok(Self {
+            contract,
+            names,
+            columns: RunColumns::new(contract),
+            key: KeyEncoder::new(contract, &contract.key)?,
+            unique: unique.collect::<Result<_>>()?,
+            limit_bytes,
+        })
+    }
+}
+
+/// The spill of one split.
+pub(super) struct Spill<'a> {
+    rules: &'a SpillRules<'a>,
+    split: Split,
+    dir: PathBuf,
+    rows_read: u64,
+    days: BTreeMap<Option<i32>, Verdicts>,
+    warnings: BTreeMap<String, u64>,
+    sums: Sums,
+    runs: RunBuilder,
+    index: KeyIndexBuilder,
+    unique: Vec<KeyIndexBuilder>,
+    rejects: RejectBuilder,
+    reject_files: Vec<StagedFile>,
+}
+
+impl<'a> Spill<'a> {
+    /// An empty spill of `split` into `dir`.
+    pub(super) fn new(rules: &'a SpillRules<'a>, split: &Split, dir: PathBuf) -> Self {
+        let unique = (0..rules.unique.len()).map(|i| KeyIndexBuilder::new(format!("unique-{i}")));
+        Self {
+            rules,
+            split: split.clone(),
+            dir,
+            rows_read: 0,
+            days: BTreeMap::new(),
+            warnings: BTreeMap::new(),
+            sums: Sums::new(rules.contract),
+            runs: RunBuilder::new(rules.columns.clone()),
+            index: KeyIndexBuilder::new("keys".to_owned()),
+            unique: unique.collect(),
+            rejects: RejectBuilder::new(rules.contract),
+            reject_files: Vec::new(),
+        }
+    }
+
+    /// Adds a batch of the split; batches come in source order.
+    pub(super) fn add(&mut self, routed: &Routed) -> Result<()> {
+        self.rows_read += routed.batch.num_rows() as u64;
+        for (rule, rows) in &routed.batch.warnings {
+            *self.warnings.entry(rule.clone()).or_default() += rows;
+        }
+        let columns = &routed.batch.columns;
+        let keys = self.rules.key.encode(columns)?;
+        let versions = versions(columns, &self.rules.contract.version_field)?;
+        for row in 0..routed.verdicts.len() {
+            let day = routed.day(row);
+            let verdict = routed.verdicts[row];
+            self.days.entry(day).or_default().count(verdict, self.rules.names);
+            if verdict == Verdict::Quarantined {
+                self.add_reject(routed, row);
+            }
+        }
+        let candidates = self.rules.columns.of_routed(routed, &keys)?;
+        self.sums.add(&candidates);
+        self.runs.push(candidates);
+        add_entries(&mut self.index, routed, &keys, Some(&versions));
+        for (index, encoder) in self.unique.iter_mut().zip(&self.rules.unique) {
+            add_entries(index, routed, &encoder.encode(columns)?, None);
+        }
+        self.flush(self.rules.limit_bytes)
+    }
+
+    fn add_reject(&mut self, routed: &Routed, row: usize) {
+        let batch = &routed.batch;
+        let reasons =
+            batch.reasons[routed.reasons[row].clone()].iter().map(|r: &RowReason| &r.reason);
+        self.rejects.append(&RejectedRow {
+            split: &self.split,
+            row: batch.first_row + row as u64,
+            offset_bytes: batch.raw.row_offset_bytes(row),
+            key: self.rules.key.text(&batch.columns, row).as_deref(),
+            dt: routed.day(row).and_then(day::date),
+            reasons: &reasons.collect::<Vec<_>>(),
+            raw: &batch.raw.row(row),
+            raw_format: batch.raw.format,
+        });
+    }
+
+    /// Moves whatever has grown past its share to files.
+    fn flush(&mut self, limit_bytes: usize) -> Result<()> {
+        if self.runs.bytes() > limit_bytes {
+            self.runs.flush(&self.dir)?;
+        }
+        let indexes = std::iter::once(&mut self.index).chain(&mut self.unique);
+        for index in indexes.filter(|index| index.bytes() > limit_bytes / 4) {
+            index.flush(&self.dir)?;
+        }
+        if self.rejects.bytes() > limit_bytes / 4 {
+            self.flush_rejects()?;
+        }
+        Ok(())
+    }
+
+    fn flush_rejects(&mut self) -> Result<()> {
+        if self.rejects.rows() == 0 {
+            return Ok(());
+        }
+        let rows = self.rejects.finish()?;
+        let name = format!("rejects-{:03}.arrow", self.reject_files.len());
+        let mut file = StagedWriter::create(&self.dir, name, &rows.schema())?;
+        file.write(&rows)?;
+        self.reject_files.push(file.finish()?);
+        Ok(())
+    }
+
+    /// Ends the split: everything is on disk when this returns.
+    pub(super) fn finish(mut self) -> Result<Checkpoint> {
+        self.flush_rejects()?;
+        let unique = self.unique.into_iter().map(|index| index.finish(&self.dir));
+        Ok(Checkpoint {
+            rows_read: self.rows_read,
+            days: self.days.into_iter().map(|(day, rows)| (day::key(day), rows)).collect(),
+            warnings: self.warnings,
+            runs: self.runs.finish(&self.dir)?,
+            indexes: self.index.finish(&self.dir)?,
+            unique_values: unique.collect::<Result<_>>()?,
+            rejects: self.reject_files,
+            sums: self.sums.to_text(),
+            split: self.split,
+        })
+    }
+}
+
+/// Adds the rows whose key (and version, when copies are compared) could be read. Without
+/// versions only candidates count: unique values bind the rows that may be published.
+fn add_entries(
+    index: &mut KeyIndexBuilder,
+    routed: &Routed,
+    keys: &BinaryArray,
+    versions: Option<&Int64Array>,
+) {
+    for row in 0..routed.verdicts.len() {
+        let verdict = routed.verdicts[row];
+        let version = match versions {
+            Some(versions) => versions.is_valid(row).then(|| versions.value(row)),
+            None => (verdict == Verdict::Candidate).then_some(0),
+        };
+        let Some(version) = version.filter(|_| keys.is_valid(row)) else { continue };
+        index.push(&Entry {
+            key: keys.value(row),
+            version,
+            row: routed.batch.first_row + row as u64,
+            verdict,
+            day: routed.day(row),
+        });
+    }
+}

@@ -1,0 +1,130 @@
+//! Reading a published dataset back against its own commit records.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::catalog::Catalog;
+use crate::error::{Error, Result};
+use crate::model::DataFile;
+use crate::publish::{Committed, Log, live_days, verify_log};
+use crate::sinks::{Destination, compare, quarantine::read_quarantine, reread};
+use crate::storage;
+use crate::telemetry::{Progress, Stage};
+
+/// What a dataset was found to be.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifySummary {
+    /// Root URL of the dataset.
+    pub target: String,
+    /// Commit records, all of them checked.
+    pub commits: u64,
+    /// Days that are published.
+    pub days: u64,
+    /// Data and quarantine files that were read back.
+    pub files: u64,
+    /// Rows in the files of published days.
+    pub rows: u64,
+    /// Everything that does not agree, in words; empty when the dataset is sound.
+    pub problems: Vec<String>,
+}
+
+/// Checks the chain of records and their ledgers, then reads back every file of each published
+/// day and every quarantine file of a record that is in force. Writes nothing.
+///
+/// # Errors
+/// `Usage` when there is no dataset at `target` or the catalog cannot be read; `Permission` and
+/// `Transient` from the store. What does not agree is not an error but a problem in the summary.
+pub fn verify(target: &str, catalog_dir: &Path, progress: &Progress) -> Result<VerifySummary> {
+    let runtime = super::start_runtime()?;
+    let location = storage::open_existing(target)?;
+    progress.enter(Stage::Verifying);
+    let log = Log::new(location.store.clone(), location.prefix.clone());
+    let records = runtime.block_on(log.read_all())?;
+    let catalog = Catalog::open(catalog_dir)?;
+    let destination = Destination {
+        store: location.store,
+        root: location.prefix,
+        runtime: runtime.handle().clone(),
+    };
+    let live = live_days(&records);
+    let mut summary = VerifySummary {
+        target: target.to_owned(),
+        commits: records.len() as u64,
+        days: live.len() as u64,
+        files: 0,
+        rows: 0,
+        problems: verify_log(&records),
+    };
+    for committed in in_force(&records) {
+        if progress.should_stop() {
+            return Err(super::interrupted());
+        }
+        let record = &committed.record;
+        let contract = match catalog.resolve(&record.contract.label) {
+            Ok(contract) if contract.sha256 == record.contract.sha256 => contract,
+            Ok(_) => {
+                summary.problems.push(format!(
+                    "commit {}: the contract {} is not the one it was published by",
+                    record.seq, record.contract.label
+                ));
+                continue;
+            }
+            Err(error) => {
+                summary.problems.push(format!("commit {}: {error}", record.seq));
+                continue;
+            }
+        };
+        let mut rows_by_day: BTreeMap<_, u64> = BTreeMap::new();
+        let is_live =
+            |file: &&DataFile| file.dt.is_some_and(|dt| live.get(&dt) == Some(&record.seq));
+        for file in record.files.iter().filter(is_live) {
+            summary.files += 1;
+            let checked = reread(&destination, file, &contract).and_then(|f| compare(file, &f));
+            match checked {
+                Ok(()) => *rows_by_day.entry((file.format, file.dt)).or_default() += file.rows,
+                Err(error) => summary.problems.push(in_words(&error)),
+            }
+        }
+        summary.rows += rows_of_first_format(&rows_by_day);
+        for file in &record.quarantine_files {
+            summary.files += 1;
+            let mut rows = 0;
+            let read = read_quarantine(&destination, file, &mut |_| {
+                rows += 1;
+                Ok(true)
+            });
+            match read {
+                Ok(()) if rows == file.rows => {}
+                Ok(()) => summary.problems.push(format!(
+                    "{}: holds {rows} rows, the commit record says {}",
+                    file.path, file.rows
+                )),
+                Err(error) => summary.problems.push(in_words(&error)),
+            }
+        }
+    }
+    Ok(summary)
+}
+
+/// Records that at least one published day still belongs to.
+pub(super) fn in_force(records: &[Committed]) -> impl Iterator<Item = &Committed> {
+    let live: std::collections::BTreeSet<u64> = live_days(records).into_values().collect();
+    records.iter().filter(move |committed| live.contains(&committed.record.seq))
+}
+
+fn rows_of_first_format<D: Ord>(rows: &BTreeMap<(crate::model::FileFormat, D), u64>) -> u64 {
+    let first = rows.keys().next().map(|(format, _)| *format);
+    rows.iter().filter(|((format, _), _)| Some(*format) == first).map(|(_, rows)| rows).sum()
+}
+
+fn in_words(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,156 @@
+//! Writing the merged days: every sink's files, and the rows that rules over several rows refuse.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rayon::prelude::*;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Reason, ReasonCode, SplitId};
+use crate::plan::Plan;
+use crate::sinks::quarantine::{RejectBuilder, RejectedRow};
+use crate::sinks::{DayWriter, Destination, FileMetadata, WrittenFile};
+use crate::state::{StagedFile, Staging};
+use crate::telemetry::Progress;
+use crate::transform::tzdb_version;
+
+use super::candidates::RunColumns;
+use super::day;
+use super::keys::KeyEncoder;
+use super::merge::{Extracted, Merged, RefusedRow, merge_day};
+use super::set_wide::Struck;
+use super::staged::StagedWriter;
+
+/// A day's files, and how its rows were accounted for.
+pub(super) struct WrittenDay {
+    pub(super) day: i32,
+    pub(super) files: Vec<WrittenFile>,
+    pub(super) merged: Merged,
+    /// Rows refused while the day was merged, in the staging folder.
+    pub(super) refused: Option<StagedFile>,
+}
+
+/// Writes the files of every day in `days` below the run's own prefix. Days are written side by
+/// side, and so are the sinks of one day; neither changes a byte.
+///
+/// # Errors
+/// `Interrupted` when the run was asked to stop; else from the staging place and the store.
+pub(super) fn write_days(
+    plan: &Plan,
+    extracted: Extracted<'_>,
+    not_unique: &[Struck],
+    days: &[i32],
+    destination: &Destination,
+    run_id: &str,
+    progress: &Progress,
+) -> Result<Vec<WrittenDay>> {
+    let metadata = FileMetadata::new(&plan.contract, tzdb_version(), None);
+    let write_day = |&day: &i32| {
+        let date = day::date(day)
+            .ok_or_else(|| Error::new(ErrorKind::Unexpected, "a day is beyond the calendar"))?;
+        let mut writers = (plan.sinks.iter())
+            .map(|sink| DayWriter::new(sink, &plan.contract, &metadata, destination, run_id, date))
+            .collect::<Result<Vec<_>>>()?;
+        let mut refused = RefusedOfDay::new(plan, extracted.staging, not_unique, day)?;
+        let merged = merge_day(
+            day,
+            extracted,
+            |rows| {
+                if progress.should_stop() {
+                    return Err(super::interrupted());
+                }
+                progress.rows_written.fetch_add(rows.num_rows() as u64, Ordering::Relaxed);
+                writers.par_iter_mut().try_for_each(|writer| writer.write(rows))
+            },
+            |row| refused.push(extracted, row),
+        )?;
+        let files = writers.into_par_iter().map(DayWriter::close).collect::<Result<Vec<_>>>()?;
+        let files = files.into_iter().flatten().collect();
+        Ok(WrittenDay { day, files, merged, refused: refused.finish()? })
+    };
+    days.par_iter().with_max_len(1).map(write_day).collect()
+}
+
+/// Rows of one day that rules over several rows refuse, on their way to a staged file.
+struct RefusedOfDay<'a> {
+    plan: &'a Plan,
+    staging: &'a Staging,
+    not_unique: &'a [Struck],
+    day: i32,
+    columns: RunColumns,
+    key: KeyEncoder,
+    rows: RejectBuilder,
+    file: Option<StagedWriter>,
+}
+
+impl<'a> RefusedOfDay<'a> {
+    fn new(
+        plan: &'a Plan,
+        staging: &'a Staging,
+        not_unique: &'a [Struck],
+        day: i32,
+    ) -> Result<Self> {
+        Ok(Self {
+            plan,
+            staging,
+            not_unique,
+            day,
+            columns: RunColumns::new(&plan.contract),
+            key: KeyEncoder::new(&plan.contract, &plan.contract.key)?,
+            rows: RejectBuilder::new(&plan.contract),
+            file: None,
+        })
+    }
+
+    fn push(&mut self, extracted: Extracted<'_>, refused: &RefusedRow<'_>) -> Result<()> {
+        let checkpoint = extracted.checkpoints.iter().find(|c| c.split.id == refused.split);
+        let (Some(checkpoint), Some((raw, offset_bytes))) =
+            (checkpoint, self.columns.raw(refused.rows, refused.index))
+        else {
+            return Err(Error::new(ErrorKind::Unexpected, "a refused row lost its source bytes"));
+        };
+        let reasons = self.reasons(refused.split, refused.row);
+        self.rows.append(&RejectedRow {
+            split: &checkpoint.split,
+            row: refused.row,
+            offset_bytes,
+            key: self.key.text(refused.rows, refused.index).as_deref(),
+            dt: day::date(self.day),
+            reasons: &reasons.iter().collect::<Vec<_>>(),
+            raw,
+            raw_format: checkpoint.split.format,
+        });
+        if self.rows.bytes() > super::extract::MIN_SPILL_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn reasons(&self, split: SplitId, row: u64) -> Vec<Reason> {
+        (self.plan.contract.unique.iter().zip(self.not_unique))
+            .filter(|(_, struck)| struck.rows.contains(split, row))
+            .map(|(rule, _)| Reason::of_rule(ReasonCode::NotUnique, &Arc::clone(&rule.name)))
+            .collect()
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        if self.rows.rows() == 0 {
+            return Ok(());
+        }
+        let rows = self.rows.finish()?;
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(StagedWriter::create(
+                self.staging.dir(),
+                format!("refused-{}.arrow", day::key(Some(self.day))),
+                &rows.schema(),
+            )?),
+        };
+        file.write(&rows)
+    }
+
+    fn finish(mut self) -> Result<Option<StagedFile>> {
+        self.flush()?;
+        self.file.map(StagedWriter::finish).transpose()
+    }
+}
