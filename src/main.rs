@@ -1,1 +1,18 @@
-fn main() {}
+//! The command: parse, call, say what went wrong once, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use consign::cli::{Cli, failure};
+
+fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "main reads the clock and hands it down")]
+    let now = jiff::Timestamp::now();
+    match Cli::parse().execute(now) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            failure::print(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::error::{ErrorKind, Result, ResultExt as _};
+
 /// Folder of the project, instead of the nearest one above the working folder.
 pub const PROJECT: &str = "CONSIGN_PROJECT";
 /// Folder for runs in flight, instead of `.consign/` in the project.
@@ -23,22 +25,29 @@ pub struct Environment {
     pub log: Option<String>,
     /// [`NO_COLOR`].
     pub no_color: bool,
+    /// The working folder, absolute.
+    pub folder: PathBuf,
 }
 
 impl Environment {
     /// Reads the environment of this process.
-    #[must_use]
-    pub fn read() -> Self {
-        Self::from_lookup(|name| std::env::var_os(name))
+    ///
+    /// # Errors
+    /// `Unexpected` when the working folder is gone or cannot be read.
+    pub fn read() -> Result<Self> {
+        let folder = std::env::current_dir()
+            .or_err(ErrorKind::Unexpected, "cannot tell the working folder")?;
+        Ok(Self::from_lookup(folder, |name| std::env::var_os(name)))
     }
 
-    fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
+    fn from_lookup(folder: PathBuf, lookup: impl Fn(&str) -> Option<OsString>) -> Self {
         let value = |name| lookup(name).filter(|value| !value.is_empty());
         Self {
             project: value(PROJECT).map(PathBuf::from),
             state_dir: value(STATE_DIR).map(PathBuf::from),
             log: value(LOG).map(|value| value.to_string_lossy().into_owned()),
             no_color: value(NO_COLOR).is_some(),
+            folder,
         }
     }
 }
@@ -56,6 +65,6 @@ mod tests {
         };
         let expected =
             Environment { project: Some("/srv/exports".into()), ..Environment::default() };
-        assert_eq!(Environment::from_lookup(set), expected);
+        assert_eq!(Environment::from_lookup(PathBuf::new(), set), expected);
     }
 }

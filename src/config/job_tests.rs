@@ -1,3 +1,5 @@
+//! Tests of reading job files.
+
 use super::*;
 
 const FULL: &str = r#"

@@ -1,7 +1,10 @@
 //! What a run has to say when it is over: the summary that the command line prints and `--json`
 //! gives.
 //!
-//! Does not own printing (that is `cli`) and holds no row value.
+//! [`text`] renders it for people. Does not own printing (that is `cli`) and holds no row value.
+
+pub mod table;
+pub mod text;
 
 use std::collections::BTreeMap;
 

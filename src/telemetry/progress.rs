@@ -1,6 +1,6 @@
-//! What a run tells while it works: counters that the command line polls, and the log set-up.
+//! What a run tells while it works: counters that the command line polls.
 //!
-//! Counters are updated by the pipeline and read by whoever draws; nobody waits on them.
+//! They are updated by the pipeline and read by whoever draws; nobody waits on them.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
