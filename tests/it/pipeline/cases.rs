@@ -1,0 +1,128 @@
+//! Golden cases: each folder of `tests/cases/` holds source rows as text, a contract when it is
+//! not the project's, and the rows, rejects and ledger they must become.
+//!
+//! `<dataset>.jsonl` has a line of a DynamoDB export each, `<dataset>.extjson` a document of a
+//! mongodump each, as extended JSON.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use consign::catalog::load_contract;
+use consign::plan::{DaySelection, SourceSpec};
+use consign::report::RunSummary;
+
+use super::harness::{Place, contract, run, write_export};
+
+#[test]
+fn every_case_becomes_the_rows_rejects_and_ledger_it_states() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() >= 6, "the case folders are gone");
+    for case in cases {
+        let outcome = outcome_of(&case);
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(&case);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!("expected", outcome));
+    }
+}
+
+fn outcome_of(case: &Path) -> String {
+    let place = Place::new();
+    let mut dataset = None;
+    let mut sources = Vec::new();
+    for (extension, write) in [
+        ("jsonl", write_items as fn(&Place, &str) -> SourceSpec),
+        ("extjson", write_documents as fn(&Place, &str) -> SourceSpec),
+    ] {
+        for entry in fs::read_dir(case).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|found| found == extension) {
+                sources.push(write(&place, &fs::read_to_string(&path).unwrap()));
+                dataset = Some(path.file_stem().unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    let own_contract = case.join("contract.odcs.yaml");
+    let contract = if own_contract.exists() {
+        Arc::new(load_contract(&own_contract).unwrap())
+    } else {
+        contract(&dataset.unwrap())
+    };
+    let mut plan = place.plan(&contract);
+    plan.sources = sources;
+    if contract.dataset != "exported_orders" {
+        plan.days = DaySelection::Found;
+    }
+    let summary = run(&plan).unwrap();
+    format!("{}\n{}\n{}", rows(&place, &summary), rejects(&plan.target), ledger(&summary))
+}
+
+fn write_items(place: &Place, text: &str) -> SourceSpec {
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    write_export(&place.path("export"), &[lines]);
+    SourceSpec::DynamodbExport { url: place.url("export") }
+}
+
+fn write_documents(place: &Place, text: &str) -> SourceSpec {
+    let mut bytes = Vec::new();
+    for line in text.lines() {
+        let json: serde_json::Value = serde_json::from_str(line).unwrap();
+        let bson::Bson::Document(document) = bson::Bson::try_from(json).unwrap() else {
+            panic!("not a document: {line}")
+        };
+        bytes.extend(document.to_vec().unwrap());
+    }
+    fs::write(place.path("dump.bson"), bytes).unwrap();
+    fs::write(place.path("dump.metadata.json"), r#"{"indexes":[],"collectionName":"dump"}"#).unwrap();
+    SourceSpec::Mongodump {
+        url: place.url("dump.bson"),
+        expected_rows: Some(text.lines().count() as u64),
+        expected_sha256: None,
+    }
+}
+
+fn rows(place: &Place, summary: &RunSummary) -> String {
+    let mut text = String::from("# rows\n");
+    for file in summary.files.iter().filter(|file| file.path.ends_with(".csv")) {
+        let csv = fs::read_to_string(place.path("target").join(&file.path)).unwrap();
+        text.push_str(&format!("## dt={}\n{}", file.dt.unwrap(), csv.replace("\r\n", "\n")));
+    }
+    text
+}
+
+fn rejects(target: &str) -> String {
+    let mut text = String::from("# rejects\n");
+    consign::pipeline::quarantine(target, None, &mut |row| {
+        let word = |name: &str| match &row[name] {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        text.push_str(&format!("{} row {} key {} dt {}\n", word("split"), row["row"], word("key"), word("dt")));
+        for reason in row["reasons"].as_array().unwrap() {
+            text.push_str(&format!("    {reason}\n"));
+        }
+        Ok(true)
+    })
+    .unwrap();
+    text
+}
+
+fn ledger(summary: &RunSummary) -> String {
+    let run = &summary.ledger.run;
+    let mut text = format!(
+        "# ledger\nread {} = written {} + quarantined {} + excluded {} + deduplicated {}\n",
+        run.read, run.written, run.quarantined, run.excluded, run.deduplicated
+    );
+    for (rule, rows) in &run.excluded_by_rule {
+        text.push_str(&format!("excluded by {rule}: {rows}\n"));
+    }
+    for (rule, rows) in &summary.warnings {
+        text.push_str(&format!("warned by {rule}: {rows}\n"));
+    }
+    text
+}
