@@ -118,10 +118,7 @@ mod tests {
 
     #[test]
     fn userinfo_is_masked_wherever_it_stands() {
-        assert_eq!(
-            mask_userinfo("url = \"s3://me:pa@ss/w@b/c\""),
-            "url = \"s3://**********@b/c\""
-        );
+        assert_eq!(mask_userinfo("url = \"s3://me:pa@ss/w@b/c\""), "url = \"s3://**********@b/c\"");
         assert_eq!(
             mask_userinfo("a = 'x://u@h', b = 'y://v@h', c = 'z://h'"),
             "a = 'x://*@h', b = 'y://*@h', c = 'z://h'"

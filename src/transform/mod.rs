@@ -1,11 +1,25 @@
-//! Rows after decoding: judged, normalised and given their day, each on its own; and the few
+//! Rows after decoding: normalised, given their day and judged, each on its own; and the few
 //! questions that need all rows of a run.
 //!
 //! A row-local step is a pure function of a [`Batch`]; the array in [`Steps::new`] is their
 //! order. Does not own reading bytes (`decode`) nor routing rows (`pipeline`).
 
+mod columns;
 mod conform;
+mod currency;
+mod derive;
+mod email;
+mod findings;
 pub mod frames;
+mod normalize;
+mod privacy;
+mod rules;
+mod time_zone;
+mod validate;
+mod window;
+
+#[cfg(test)]
+mod fixtures;
 
 use std::sync::Arc;
 
@@ -15,6 +29,15 @@ use crate::catalog::Contract;
 use crate::error::Result;
 use crate::model::Batch;
 use crate::plan::DaySelection;
+
+use currency::Currency;
+use derive::DeriveColumns;
+use normalize::NormalizeText;
+use privacy::Privacy;
+use rules::JudgeRules;
+use time_zone::{ResolveLocalTimes, TellBusinessDates};
+use validate::Validate;
+use window::LeaveOutOtherDays;
 
 /// A pure, row-local change to a batch. It keeps the rows and their order.
 trait Step: Send + Sync {
@@ -28,12 +51,26 @@ impl Steps {
     /// The steps for `contract` when `days` are asked for.
     ///
     /// # Errors
-    /// `Usage` when the contract names a zone or a field that is not known.
-    pub fn new(_contract: &Arc<Contract>, _days: DaySelection) -> Result<Self> {
-        Ok(Self(vec![]))
+    /// `Usage` when the contract names a zone, a field or a pattern that cannot be used.
+    pub fn new(contract: &Arc<Contract>, days: DaySelection) -> Result<Self> {
+        Ok(Self(vec![
+            Box::new(NormalizeText::new(contract)?), // first: a zone's name may need trimming
+            Box::new(ResolveLocalTimes::new(contract)?),
+            Box::new(TellBusinessDates::new(contract)?),
+            Box::new(LeaveOutOtherDays::new(days)),
+            Box::new(DeriveColumns::new(contract)?), // from here on: the output columns
+            Box::new(Currency::AsWritten),
+            Box::new(JudgeRules::that_decide(contract)?), // before the checks, see `rules`
+            Box::new(Validate::new(contract)?),
+            Box::new(JudgeRules::that_warn(contract)?), // after them: only rows that stay count
+            Box::new(Privacy::AsWritten), // last: everything above judges what was written
+        ]))
     }
 
     /// Decoded rows in the contract's nullable output schema, with days and verdicts.
+    ///
+    /// # Panics
+    /// When the batch does not have the decoded schema of the contract.
     #[must_use]
     pub fn apply(&self, batch: Batch) -> Batch {
         self.0.iter().fold(batch, |batch, step| step.apply(batch))

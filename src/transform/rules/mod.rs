@@ -1,0 +1,170 @@
+//! The contract's rules over the fields of one row: refuse it, leave it out, or count it.
+//!
+//! A rule is not asked about a value that was refused already: neither does such a row get a
+//! second reason, nor does a rule that acts on NULL hide it from the quarantine. That is why
+//! rules that decide come before the checks of single values, which refuse values that are
+//! there. Does not own parsing (`catalog`) nor rules over several rows (`frames`).
+
+mod bind;
+mod evaluate;
+mod number;
+
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+
+use super::Step;
+use super::findings::{Findings, reasons_of};
+use crate::catalog::expression::Expr;
+use crate::catalog::{Contract, Derived, Rule, Severity, WhenNull};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Batch, Reason, ReasonCode, RowExclusion, RowReason};
+
+use bind::{Bound, bind};
+use number::Overflow;
+
+/// Judges rows by some of a contract's rules, in the contract's order.
+pub(super) struct JudgeRules(Vec<Judge>);
+
+struct Judge {
+    rule: Rule,
+    /// Top-level fields whose refusal keeps the rule from being asked.
+    fields: Vec<String>,
+}
+
+impl JudgeRules {
+    /// The rules that exclude or reject.
+    pub(super) fn that_decide(contract: &Contract) -> Result<Self> {
+        Self::new(contract, |severity| severity != Severity::Warn)
+    }
+
+    /// The rules that warn, and count only rows that nothing refuses or excludes.
+    pub(super) fn that_warn(contract: &Contract) -> Result<Self> {
+        Self::new(contract, |severity| severity == Severity::Warn)
+    }
+
+    fn new(contract: &Contract, wanted: impl Fn(Severity) -> bool) -> Result<Self> {
+        let no_rows = RecordBatch::new_empty(contract.nullable_output_schema());
+        let rules = contract.rules.iter().filter(|rule| wanted(rule.severity));
+        let judges = rules.map(|rule| {
+            if bind(&rule.expression, &no_rows).is_none() {
+                let message = "a rule of the contract names a field that is not in the output";
+                return Err(Error::new(ErrorKind::Usage, message)
+                    .with("dataset", contract.label())
+                    .with("rule", &rule.name));
+            }
+            Ok(Judge { rule: rule.clone(), fields: read_fields(contract, &rule.expression) })
+        });
+        Ok(Self(judges.collect::<Result<_>>()?))
+    }
+}
+
+/// Top-level fields that an expression is about, and those they are derived from.
+fn read_fields(contract: &Contract, expression: &Expr) -> Vec<String> {
+    let mut fields = Vec::new();
+    name_fields(expression, &mut fields);
+    let origins = fields.iter().filter_map(|name| match &contract.field(name)?.derived {
+        Some(Derived::BusinessDate) => Some(contract.business_date.field.clone()),
+        Some(Derived::OffsetMinutes { of }) => Some(of.clone()),
+        Some(Derived::MissingFields) | None => None,
+    });
+    let origins: Vec<String> = origins.collect();
+    fields.extend(origins);
+    fields
+}
+
+fn name_fields(expression: &Expr, fields: &mut Vec<String>) {
+    match expression {
+        Expr::Literal(_) => {}
+        Expr::Field(path) => fields.extend(path.first().cloned()),
+        Expr::Not(expr)
+        | Expr::Negate(expr)
+        | Expr::Abs(expr)
+        | Expr::Number(expr)
+        | Expr::Length(expr)
+        | Expr::IsNull { expr, .. }
+        | Expr::In { expr, .. } => name_fields(expr, fields),
+        Expr::Binary { left, right, .. } => {
+            name_fields(left, fields);
+            name_fields(right, fields);
+        }
+        Expr::Sum { list, each } => {
+            fields.push(list.clone());
+            name_fields(each, fields);
+        }
+    }
+}
+
+impl Step for JudgeRules {
+    fn apply(&self, mut batch: Batch) -> Batch {
+        let columns = batch.columns.clone();
+        let bound = |judge| bound_to(judge, &columns);
+        let judges: Vec<_> = self.0.iter().filter_map(bound).collect(); // `new` bound them all
+        let mut found = Findings::default();
+        let mut excluded = Vec::new();
+        let mut warned = vec![0; judges.len()];
+        let mut left_out = batch.exclusions.iter().map(|exclusion| exclusion.row).peekable();
+        for row in (0u32..).take(columns.num_rows()) {
+            if left_out.next_if_eq(&row).is_some() {
+                continue;
+            }
+            let refused = reasons_of(&batch.reasons, row);
+            for ((judge, expression), warned) in judges.iter().zip(&mut warned) {
+                if judge.is_silenced_by(refused) {
+                    continue;
+                }
+                let rule = &judge.rule.name;
+                match judge.act(expression, row) {
+                    None => {}
+                    Some(Severity::Warn) => *warned += 1,
+                    Some(Severity::Reject) => {
+                        found.add_reason(row, Reason::of_rule(ReasonCode::RuleFailed, rule));
+                    }
+                    Some(Severity::Exclude) => {
+                        excluded.push(RowExclusion { row, rule: Arc::clone(rule) });
+                        break;
+                    }
+                }
+            }
+        }
+        for ((judge, _), rows) in judges.iter().zip(warned).filter(|(_, rows)| *rows > 0) {
+            batch.warnings.push((judge.rule.name.to_string(), rows));
+        }
+        batch.exclusions.extend(excluded);
+        batch.exclusions.sort_by_key(|exclusion| exclusion.row);
+        found.give_to(batch)
+    }
+}
+
+fn bound_to<'a>(judge: &'a Judge, columns: &'a RecordBatch) -> Option<(&'a Judge, Bound<'a>)> {
+    Some((judge, bind(&judge.rule.expression, columns)?))
+}
+
+impl Judge {
+    /// What the rule does to a row, if anything. A rule that cannot be computed within 256 bits
+    /// refuses, so that no row passes or leaves unjudged.
+    fn act(&self, expression: &Bound<'_>, row: u32) -> Option<Severity> {
+        let severity = self.rule.severity;
+        match expression.holds(row as usize) {
+            Ok(Some(holds)) => (holds == (severity == Severity::Exclude)).then_some(severity),
+            Ok(None) => (self.rule.when_null == WhenNull::Act).then_some(severity),
+            Err(Overflow) if severity == Severity::Exclude => Some(Severity::Reject),
+            Err(Overflow) => Some(severity),
+        }
+    }
+
+    /// Whether the reasons against a row keep the rule from being asked.
+    fn is_silenced_by(&self, reasons: &[RowReason]) -> bool {
+        let is_read = |path: &Arc<str>| {
+            let name = path.split(['.', '[']).next().unwrap_or(path);
+            self.fields.iter().any(|field| field == name)
+        };
+        match self.rule.severity {
+            Severity::Warn => !reasons.is_empty(),
+            _ => reasons.iter().any(|r| r.reason.field.as_ref().is_none_or(is_read)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
