@@ -22,7 +22,7 @@ Examples:
   consign run orders-daily                      export the days the job names, and publish them
   consign run orders-daily --date 2026-08-01    one day only
   consign run orders-daily --dry-run            everything but publishing
-  consign verify orders-daily                   re-read what is published, compare it with its records
+  consign verify orders-daily                   re-read what is published and compare
   consign quarantine stats orders-daily         why rows were refused
   consign schema show exported_orders@1         the contract of a dataset
 
@@ -56,16 +56,14 @@ struct Globals {
     /// Show errors only: no progress, no log
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// Form of the log on standard error
+    /// Form of the log on standard error: for people, or one JSON object a line
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
-    /// For people
     Text,
-    /// One JSON object a line
     Json,
 }
 
@@ -83,7 +81,7 @@ impl Cli {
     pub fn execute(self, now: Timestamp) -> Result<()> {
         let here = Here::new(&self.globals, now)?;
         match self.command {
-            Command::Reasons(command) => command.execute(),
+                                                    Command::Reasons(command) => command.execute(),
             Command::Completions(command) => command.execute(),
         }
     }

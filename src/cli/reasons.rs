@@ -9,9 +9,10 @@ use crate::model::ReasonCode;
 use crate::report::table::Table;
 
 /// List the codes under which rows are refused, and what they mean
-///
-/// The codes are stable: they stand in the quarantine, and people filter by them.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "The codes are stable: they stand in the quarantine, and people filter by them."
+)]
 pub(super) struct Reasons {
     /// Only this code
     code: Option<String>,

@@ -41,11 +41,9 @@ impl Here {
             LogFormat::Text => log::Form::Text { colour: terminal && !environment.no_color },
         };
         let above = bar.clone();
-        log::start(
-            environment.log.as_deref().unwrap_or(default_filter),
-            form,
-            move || AboveTheBar(above.clone()),
-        )?;
+        log::start(environment.log.as_deref().unwrap_or(default_filter), form, move || {
+            AboveTheBar(above.clone())
+        })?;
         let watched = terminal && !globals.quiet && globals.log_format == LogFormat::Text;
         Ok(Self { now, bar, watched, environment, project: globals.project.clone() })
     }

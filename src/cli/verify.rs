@@ -1,0 +1,94 @@
+//! `consign verify`: re-read a published dataset and compare it with its commit records.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::progress::shown;
+use super::signals::Signals;
+use super::surroundings::Here;
+use super::{output, target};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::{self, VerifySummary};
+use crate::report::table::count;
+use crate::telemetry::Progress;
+
+const EXAMPLES: &str = "\
+Examples:
+  consign verify orders-daily
+  consign verify out/exported_orders --json
+
+Exits 7 when anything is not as recorded.";
+
+/// Re-read a published dataset and compare every file with its commit record
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Verify {
+    /// Where the dataset lies, or the job that publishes it
+    target: String,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+impl Verify {
+    /// Verifies and prints what was found.
+    pub fn execute(self, here: &Here) -> Result<()> {
+        let target = target::find(Some(&self.target), here)?;
+        let schemas = here.project()?.schemas();
+        let progress = Arc::new(Progress::default());
+        let signals = Signals::watch(&progress, &here.bar)?;
+        let found = shown(here, &progress, || pipeline::verify(&target, &schemas, &progress))
+            .map_err(|error| signals.explain(error))?;
+        if self.json {
+            output::print_json(&found)?;
+        } else {
+            output::print(&render(&found))?;
+        }
+        match found.problems.len() {
+            0 => Ok(()),
+            n => Err(Error::new(ErrorKind::Verification, "the dataset is not as it was recorded")
+                .with("target", target)
+                .with("problems", n)),
+        }
+    }
+}
+
+fn render(found: &VerifySummary) -> String {
+    let mut text = format!(
+        "{}\n{} commits, {} days, {} files, {} rows\n",
+        found.target,
+        count(found.commits),
+        count(found.days),
+        count(found.files),
+        count(found.rows),
+    );
+    for problem in &found.problems {
+        text += &format!("problem: {problem}\n");
+    }
+    if found.problems.is_empty() {
+        text += "every file is as its commit record says\n";
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_are_listed() {
+        let mut found = VerifySummary {
+            target: "/out".to_owned(),
+            commits: 1,
+            days: 2,
+            files: 3,
+            rows: 4_000,
+            problems: vec![],
+        };
+        let counts = "/out\n1 commits, 2 days, 3 files, 4,000 rows\n";
+        assert_eq!(render(&found), format!("{counts}every file is as its commit record says\n"));
+        found.problems.push("a file is gone".to_owned());
+        assert_eq!(render(&found), format!("{counts}problem: a file is gone\n"));
+    }
+}
