@@ -50,18 +50,29 @@ fn draw(bar: &ProgressBar, progress: &Progress) {
     bar.tick();
 }
 
-/// `312.0 MB of 1.2 GB, 4 of 16 splits, 1,234 rows read, 5 refused, 0 written`.
+/// `312.0 MB of 1.2 GB, 4 of 16 splits, 1,234 rows read, 5 refused`; what is not known yet is
+/// left out.
 fn line(progress: &Progress) -> String {
-    format!(
-        "{} of {}, {} of {} splits, {} rows read, {} refused, {} written",
-        size(load(&progress.bytes_done)),
-        size(load(&progress.bytes_total)),
-        load(&progress.splits_done),
-        load(&progress.splits_total),
-        count(load(&progress.rows_read)),
-        count(load(&progress.rows_rejected)),
-        count(load(&progress.rows_written)),
-    )
+    let bytes_total = load(&progress.bytes_total);
+    let splits_total = load(&progress.splits_total);
+    let mut parts = Vec::new();
+    if bytes_total > 0 {
+        parts.push(format!("{} of {}", size(load(&progress.bytes_done)), size(bytes_total)));
+    }
+    if splits_total > 0 {
+        parts.push(format!("{} of {splits_total} splits", load(&progress.splits_done)));
+    }
+    for (counter, label) in [
+        (&progress.rows_read, "rows read"),
+        (&progress.rows_rejected, "refused"),
+        (&progress.rows_written, "written"),
+    ] {
+        let rows = load(counter);
+        if rows > 0 {
+            parts.push(format!("{} {label}", count(rows)));
+        }
+    }
+    parts.join(", ")
 }
 
 fn log(progress: &Progress) {
@@ -87,13 +98,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_reads_as_a_sentence() {
+    fn the_line_tells_what_is_known() {
         let progress = Progress::default();
+        assert_eq!(line(&progress), "");
         progress.bytes_total.store(1_200_000_000, Ordering::Relaxed);
+        progress.splits_total.store(16, Ordering::Relaxed);
         progress.rows_read.store(1_234, Ordering::Relaxed);
-        assert_eq!(
-            line(&progress),
-            "0 B of 1.2 GB, 0 of 0 splits, 1,234 rows read, 0 refused, 0 written"
-        );
+        assert_eq!(line(&progress), "0 B of 1.2 GB, 0 of 16 splits, 1,234 rows read");
     }
 }

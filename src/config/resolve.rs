@@ -104,3 +104,98 @@ pub fn absolute_place(root: &Path, place: &str) -> Result<String> {
             .with("path", Path::new(&path).display())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Limits, contract::BusinessDate};
+
+    const JOB: &str = r#"
+        job.dataset = "orders@1"
+        source = [{ kind = "mongodump", url = "dump/./orders.bson" },
+                  { kind = "dynamodb_export", url = "file:///data/export" }]
+        target.url = "/srv/out"
+        sink = [{ format = "csv" }]
+    "#;
+
+    fn contract() -> Arc<Contract> {
+        Arc::new(Contract {
+            id: "orders".to_owned(),
+            dataset: "orders".to_owned(),
+            version: "1.0.0".to_owned(),
+            description: String::new(),
+            sha256: String::new(),
+            fields: vec![],
+            key: vec![],
+            version_field: String::new(),
+            business_date: BusinessDate { field: String::new(), zone: "UTC".to_owned() },
+            limits: Limits::default(),
+            rules: vec![],
+            unique: vec![],
+        })
+    }
+
+    fn resolved(job: &str, overrides: &Overrides) -> Result<Plan> {
+        let job = Job::parse("jobs/daily.toml", "daily", job).unwrap();
+        let around = Surroundings {
+            now: Timestamp::UNIX_EPOCH,
+            processors: 0,
+            root: Path::new("/project"),
+            state_dir: Path::new("/state"),
+        };
+        resolve(&job, contract(), overrides, &around)
+    }
+
+    #[test]
+    fn places_count_from_the_root_and_the_machine_fills_the_rest() {
+        let overrides = Overrides { days: Some(DaySelection::Found), ..Overrides::default() };
+        let plan = resolved(JOB, &overrides).unwrap();
+        let urls: Vec<_> = plan
+            .sources
+            .iter()
+            .map(|source| match source {
+                SourceSpec::DynamodbExport { url } | SourceSpec::Mongodump { url, .. } => url,
+            })
+            .collect();
+        assert_eq!(urls, ["/project/dump/orders.bson", "file:///data/export"]);
+        assert_eq!(plan.target, "/srv/out");
+        assert_eq!(plan.staging, Path::new("/state/daily"));
+        assert_eq!((plan.threads, plan.as_of), (1, Timestamp::UNIX_EPOCH));
+        assert_eq!(plan.memory_bytes, 512_000_000);
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_job() {
+        let job = format!("days.found = true\nrun.threads = 3\nrun.memory = \"1GB\"\n{JOB}");
+        let plan = resolved(&job, &Overrides::default()).unwrap();
+        assert_eq!((plan.days, plan.threads), (DaySelection::Found, 3));
+        assert_eq!(plan.memory_bytes, 1_000_000_000);
+
+        let day = jiff::civil::date(2026, 8, 1);
+        let overrides = Overrides {
+            days: Some(DaySelection::Range { first: day, last: day }),
+            as_of: Some(Timestamp::MAX),
+            threads: Some(2),
+            memory_bytes: Some(MIN_MEMORY_BYTES),
+        };
+        let plan = resolved(&job, &overrides).unwrap();
+        assert_eq!(Some(plan.days), overrides.days);
+        assert_eq!((plan.threads, plan.as_of), (2, Timestamp::MAX));
+        assert_eq!(plan.memory_bytes, MIN_MEMORY_BYTES);
+    }
+
+    #[test]
+    fn a_run_without_days_or_memory_is_refused_with_help() {
+        let no_days = resolved(JOB, &Overrides::default()).unwrap_err();
+        assert_eq!(no_days.kind(), ErrorKind::Usage);
+        assert!(no_days.help().is_some_and(|help| help.contains("--date")));
+
+        let overrides = Overrides {
+            days: Some(DaySelection::Found),
+            memory_bytes: Some(MIN_MEMORY_BYTES - 1),
+            ..Overrides::default()
+        };
+        let no_memory = resolved(JOB, &overrides).unwrap_err();
+        assert!(no_memory.to_string().starts_with("the memory budget is too small"));
+    }
+}

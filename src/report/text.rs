@@ -31,7 +31,8 @@ pub fn render(run: &RunSummary) -> String {
 }
 
 fn heading(run: &RunSummary) -> String {
-    let dataset = format!("{} {}", run.dataset, run.contract_version);
+    let name = run.dataset.split('@').next().unwrap_or_default();
+    let dataset = format!("{name} {}", run.contract_version);
     let days = days(&run.days);
     let outcome = match (run.outcome, run.commit) {
         (Outcome::Published, Some(commit)) => {
@@ -85,11 +86,8 @@ fn ledger(run: &RunSummary) -> String {
         table.row(line(&format!("split {}", split.name), &split.tally));
     }
     let more = run.ledger.by_split.len().saturating_sub(MAX_SPLITS);
-    let more = if more > 0 {
-        format!("… and {more} splits more; --json has all\n")
-    } else {
-        String::new()
-    };
+    let more =
+        if more > 0 { format!("… {more} splits more; --json has all\n") } else { String::new() };
     format!("What became of every row\n{table}{more}")
 }
 
@@ -151,7 +149,10 @@ fn notes(run: &RunSummary) -> String {
         }
     }
     if run.resumed_splits > 0 {
-        note(format!("{} splits were taken over from an interrupted run", run.resumed_splits));
+        note(format!("splits taken over from an interrupted run: {}", run.resumed_splits));
+    }
+    if run.ledger.run.quarantined > 0 && run.outcome != Outcome::DryRun {
+        note(format!("`consign quarantine show {}` shows the refused rows", run.job));
     }
     let (seconds, tenths) = (run.elapsed_ms / 1_000, run.elapsed_ms % 1_000 / 100);
     note(format!("took {seconds}.{tenths} s"));
@@ -267,6 +268,6 @@ mod tests {
         let mut run = summary();
         let one = run.ledger.by_split[0].clone();
         run.ledger.by_split = vec![one; 25];
-        assert!(render(&run).contains("… and 5 splits more; --json has all\n"));
+        assert!(render(&run).contains("… 5 splits more; --json has all\n"));
     }
 }
