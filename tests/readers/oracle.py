@@ -5,6 +5,7 @@ which row of a key is the newest and which rows are left out. Does not judge the
 was refused is taken from the quarantine, and everything else must be published.
 """
 
+import base64
 import gzip
 import json
 import re
@@ -161,8 +162,6 @@ def dynamodb_value(tagged):
 
 
 def bytes_of_base64(text):
-    import base64
-
     try:
         return base64.b64decode(text, validate=True)
     except ValueError:
@@ -258,7 +257,7 @@ def exact_number(value) -> Decimal | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, Number):
-        value = Decimal(value.text)
+        value = Decimal(value.text) if re.fullmatch(NUMBER, value.text) else None
     if isinstance(value, (int, float)):
         value = Decimal(value)
     if not isinstance(value, Decimal) or not value.is_finite():
@@ -276,6 +275,8 @@ def decimal_of(row_or_value, precision: int, scale: int) -> Decimal | None:
         return None
     return exact if abs(exact) < Decimal(10) ** (precision - scale) else None
 
+
+NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 
 TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?([Zz]|[+-]\d\d:?\d\d)?"
