@@ -190,4 +190,22 @@ mod tests {
         assert_eq!(normal("a@カ・タ.com").as_deref(), Some("a@カ・タ.com"));
         assert_eq!(normal("a@x・y.com"), None);
     }
+
+    /// What the Python library says of each address of `tests/data/email_corpus.py`.
+    #[test]
+    fn the_corpus_of_the_python_library_is_judged_as_it_judges() {
+        let corpus = include_str!("../../tests/data/email_corpus.tsv");
+        let emails = Emails::new().unwrap();
+        let lines: Vec<_> = corpus.lines().filter(|line| !line.starts_with('#')).collect();
+        assert!(lines.len() >= 200);
+        let differ = lines.into_iter().filter_map(|line| {
+            let (address, expected) = line.split_once('\t').unwrap();
+            let address: String = serde_json::from_str(address).unwrap();
+            let expected: Option<String> = serde_json::from_str(expected).unwrap();
+            let ours = emails.normal_form(&address);
+            (ours != expected).then(|| format!("{address:?}: {ours:?}, expected {expected:?}"))
+        });
+        let differ: Vec<String> = differ.collect();
+        assert!(differ.is_empty(), "{}", differ.join("\n"));
+    }
 }

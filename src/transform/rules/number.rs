@@ -29,9 +29,13 @@ impl Number {
     /// [`Overflow`] when it spells a number of more than 256 bits.
     pub(super) fn parse(text: &str) -> Result<Option<Self>, Overflow> {
         let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
-        let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        if !are_digits(whole) || !are_digits(fraction) {
+        let (whole, fraction) = match unsigned.split_once('.') {
+            Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
+            Some(_) => return Ok(None),
+            None => (unsigned, ""),
+        };
+        let mut digits = whole.bytes().chain(fraction.bytes());
+        if whole.is_empty() || !digits.all(|byte| byte.is_ascii_digit()) {
             return Ok(None);
         }
         let ten = i256::from_i128(10);
