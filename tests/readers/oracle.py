@@ -54,7 +54,7 @@ class Instant:
 
 @dataclass
 class SourceRow:
-    """One row of a source, with its place in the order that decides between equal versions."""
+    """One row of a source, in the order that decides between equal versions."""
 
     source: int
     file: str
@@ -65,7 +65,7 @@ class SourceRow:
 
     @property
     def place(self):
-        return (self.source, self.file, self.offset)
+        return (self.file, self.offset)
 
     def get(self, name):
         """The value of a top-level contract field, or ABSENT, or UNREADABLE."""
@@ -265,15 +265,16 @@ def exact_number(value) -> Decimal | None:
     return value
 
 
-def decimal_of(row_or_value, precision: int, scale: int) -> Decimal | None:
-    number = exact_number(row_or_value)
-    if number is None:
+def decimal_of(value, precision: int, scale: int) -> Decimal | None:
+    number = exact_number(value)
+    if number is None or abs(number) >= Decimal(10) ** (precision - scale):
         return None
     try:
-        exact = number.quantize(Decimal(1).scaleb(-scale), Context(prec=80, traps=[Inexact]))
+        return number.quantize(
+            Decimal(1).scaleb(-scale), context=Context(prec=80, traps=[Inexact])
+        )
     except Inexact:
         return None
-    return exact if abs(exact) < Decimal(10) ** (precision - scale) else None
 
 
 NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
