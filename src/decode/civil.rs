@@ -1,0 +1,152 @@
+//! Dates and instants as ISO 8601 writes them, to days and microseconds since 1970.
+//!
+//! Does not own ranges and policies of the contract (`columns`), nor time zones (`transform`).
+
+use crate::model::ReasonCode;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
+const MICROS_PER_DAY: i64 = 24 * 60 * MICROS_PER_MINUTE;
+
+/// Milliseconds of a day.
+pub(super) const MILLIS_PER_DAY: i64 = MICROS_PER_DAY / 1_000;
+
+/// 0001-01-01 and 9999-12-31, in days since 1970.
+pub(super) const DAYS: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
+
+/// An instant, or a civil time that waits for its zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Instant {
+    /// Since 1970 UTC; without an offset, as if the civil time were UTC.
+    pub micros: i64,
+    /// Minutes east of UTC, as written.
+    pub offset_minutes: Option<i16>,
+}
+
+/// The day that `YYYY-MM-DD` names, in days since 1970; the year may be 0000.
+pub(super) fn parse_date(text: &[u8]) -> Option<i64> {
+    let mut reader = Reader(text);
+    let days = reader.date()?;
+    reader.0.is_empty().then_some(days)
+}
+
+/// The instant that `text` names: `YYYY-MM-DDTHH:MM[:SS[.fraction]]` with `Z`, an offset
+/// `±HH[[:]MM]` or neither; a space may stand for the `T`.
+///
+/// # Errors
+/// `TimestampMalformed`, and `TimestampTooFine` for digits finer than a microsecond.
+pub(super) fn parse_instant(text: &[u8]) -> Result<Instant, ReasonCode> {
+    let mut reader = Reader(text);
+    let (micros, too_fine) = reader.civil_micros().ok_or(ReasonCode::TimestampMalformed)?;
+    let offset_minutes = reader.offset().ok_or(ReasonCode::TimestampMalformed)?;
+    if !reader.0.is_empty() {
+        return Err(ReasonCode::TimestampMalformed);
+    }
+    if too_fine {
+        return Err(ReasonCode::TimestampTooFine);
+    }
+    let micros = micros - i64::from(offset_minutes.unwrap_or(0)) * MICROS_PER_MINUTE;
+    Ok(Instant { micros, offset_minutes })
+}
+
+/// What is left of a text.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    /// Takes the next byte if it is one of `wanted`.
+    fn take(&mut self, wanted: &[u8]) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        wanted.contains(first).then(|| {
+            self.0 = rest;
+            *first
+        })
+    }
+
+    /// Takes exactly `len` digits.
+    fn number(&mut self, len: usize) -> Option<i64> {
+        let (digits, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        digits.iter().try_fold(0, |sum, digit| {
+            digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0'))
+        })
+    }
+
+    fn number_up_to(&mut self, len: usize, max: i64) -> Option<i64> {
+        self.number(len).filter(|n| *n <= max)
+    }
+
+    fn date(&mut self) -> Option<i64> {
+        let year = self.number(4)?;
+        self.take(b"-")?;
+        let month = self.number(2)?;
+        self.take(b"-")?;
+        days_since_1970(year, month, self.number(2)?)
+    }
+
+    /// Takes date and time: microseconds, and whether finer digits were left off.
+    fn civil_micros(&mut self) -> Option<(i64, bool)> {
+        let days = self.date()?;
+        self.take(b"Tt ")?;
+        let hours = self.number_up_to(2, 23)?;
+        self.take(b":")?;
+        let minutes = self.number_up_to(2, 59)?;
+        let mut seconds = 0;
+        let (mut fraction, mut too_fine) = (0, false);
+        if self.take(b":").is_some() {
+            seconds = self.number_up_to(2, 59)?;
+            if self.take(b".").is_some() {
+                (fraction, too_fine) = self.fraction()?;
+            }
+        }
+        let seconds = (hours * 60 + minutes) * 60 + seconds;
+        Some((days * MICROS_PER_DAY + seconds * MICROS_PER_SECOND + fraction, too_fine))
+    }
+
+    /// Takes the digits of a fraction of a second, one at least.
+    fn fraction(&mut self) -> Option<(i64, bool)> {
+        let len = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
+        let (digits, rest) = self.0.split_at_checked(len).filter(|_| len > 0)?;
+        self.0 = rest;
+        let digit = |i: usize| digits.get(i).map_or(0, |digit| i64::from(digit - b'0'));
+        let micros = (0..6).fold(0, |sum, i| sum * 10 + digit(i));
+        Some((micros, digits.iter().skip(6).any(|digit| *digit != b'0')))
+    }
+
+    /// Takes the offset in minutes. The outer option is whether it is well written, the inner
+    /// whether there is one.
+    #[expect(clippy::option_option, reason = "malformed and absent are two answers")]
+    fn offset(&mut self) -> Option<Option<i16>> {
+        match self.take(b"Zz+-") {
+            None => Some(None),
+            Some(b'Z' | b'z') => Some(Some(0)),
+            Some(sign) => {
+                let hours = self.number_up_to(2, 23)?;
+                let colon = self.take(b":").is_some();
+                let minutes =
+                    if colon || !self.0.is_empty() { self.number_up_to(2, 59)? } else { 0 };
+                let minutes = i16::try_from(hours * 60 + minutes).ok()?;
+                Some(Some(if sign == b'-' { -minutes } else { minutes }))
+            }
+        }
+    }
+}
+
+/// Days since 1970 of a day in the proleptic Gregorian calendar, if there is such a day.
+fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=last).contains(&day) {
+        return None;
+    }
+    // Years begin in March, so that the leap day is the last; 719,468 days lie between
+    // 0000-03-01 and 1970-01-01.
+    let year = if month > 2 { year } else { year - 1 };
+    let month = (month + 9) % 12;
+    let before = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    Some(before + (month * 153 + 2) / 5 + day - 1 - 719_468)
+}

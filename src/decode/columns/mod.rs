@@ -1,0 +1,207 @@
+//! One column builder per contract type: from a value's bytes straight into Arrow.
+//!
+//! Owns what fits a type and what does not. A column gains exactly one cell for each slot it is
+//! given, whatever the slot holds. Does not own finding the value in its row (`compile`).
+
+mod binary;
+mod boolean;
+mod date;
+mod decimal;
+mod integer;
+mod list;
+mod structure;
+mod text;
+mod timestamp;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int16Array};
+
+use crate::catalog::{Field, FieldType};
+use crate::model::{FoundType, RawFormat, Reason, ReasonCode, RowReason};
+
+use super::number::{Decimal128, Exact, integer_of_double};
+use super::value::{Kind, Slot, Value};
+use super::walk::Walk;
+
+/// Why a value does not fit its column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Misfit {
+    code: ReasonCode,
+    raw_millis: Option<i64>,
+}
+
+impl From<ReasonCode> for Misfit {
+    fn from(code: ReasonCode) -> Self {
+        Self { code, raw_millis: None }
+    }
+}
+
+const TYPE_MISMATCH: Misfit = Misfit { code: ReasonCode::TypeMismatch, raw_millis: None };
+
+/// What the columns share while a page is decoded.
+#[derive(Debug)]
+pub(super) struct Context {
+    /// Row that is decoded.
+    pub row: u32,
+    /// Reasons found so far.
+    pub reasons: Vec<RowReason>,
+    pub walk: Walk,
+    /// For values that must be rewritten on their way.
+    scratch: Vec<u8>,
+}
+
+impl Context {
+    pub fn new(walk: Walk) -> Self {
+        Self { row: 0, reasons: Vec::new(), walk, scratch: Vec::new() }
+    }
+
+    pub fn refuse(&mut self, reason: Reason) {
+        self.reasons.push(RowReason { row: self.row, reason });
+    }
+
+    fn refuse_field(&mut self, misfit: Misfit, path: &Arc<str>, found: Option<FoundType>) {
+        let reason = Reason::of_field(misfit.code, path, found);
+        self.refuse(Reason { raw_millis: misfit.raw_millis, ..reason });
+    }
+}
+
+/// The column of a contract field.
+#[derive(Debug)]
+pub(super) struct FieldColumn {
+    path: Arc<str>,
+    required: bool,
+    column: Column,
+}
+
+impl FieldColumn {
+    pub fn new(field: &Field, format: RawFormat) -> Self {
+        let column = match &field.data_type {
+            FieldType::Text => Column::Text(text::TextColumn::new(field.coerce)),
+            FieldType::Integer => Column::Integer(integer::IntegerColumn::new(field.coerce)),
+            FieldType::Decimal { precision, scale } => {
+                Column::Decimal(decimal::DecimalColumn::new(*precision, *scale, field.coerce))
+            }
+            FieldType::Boolean => Column::Boolean(boolean::BooleanColumn::new(field.coerce)),
+            FieldType::Date => Column::Date(date::DateColumn::default()),
+            FieldType::Timestamp(form) => {
+                Column::Timestamp(timestamp::TimestampColumn::new(form.clone()))
+            }
+            FieldType::Binary => Column::Binary(binary::BinaryColumn::default()),
+            FieldType::List { element, set } => {
+                Column::List(list::ListColumn::new(&field.path, element, *set, format))
+            }
+            FieldType::Struct(fields) => {
+                Column::Structure(structure::StructureColumn::new(fields, format))
+            }
+        };
+        Self { path: Arc::clone(&field.path), required: field.required, column }
+    }
+
+    /// Appends what a row holds: its value, or null with the reason.
+    pub fn append(&mut self, slot: Slot<'_>, cx: &mut Context) {
+        let (misfit, found) = match slot {
+            Slot::Value(Value { kind: Kind::Null, .. }) => {
+                (self.required.then_some(ReasonCode::RequiredNull.into()), Some("null"))
+            }
+            Slot::Value(value) => match self.column.append(value, cx) {
+                Ok(()) => return,
+                Err(misfit) => (Some(misfit), Some(value.found)),
+            },
+            Slot::Missing => {
+                (self.required.then_some(ReasonCode::RequiredMissing.into()), Some("missing"))
+            }
+            Slot::Duplicate => (Some(ReasonCode::DuplicateField.into()), None),
+        };
+        if let Some(misfit) = misfit {
+            cx.refuse_field(misfit, &self.path, found);
+        }
+        self.append_null();
+    }
+
+    pub fn append_null(&mut self) {
+        match &mut self.column {
+            Column::Text(column) => column.append_null(),
+            Column::Integer(column) => column.append_null(),
+            Column::Decimal(column) => column.append_null(),
+            Column::Boolean(column) => column.append_null(),
+            Column::Date(column) => column.append_null(),
+            Column::Timestamp(column) => column.append_null(),
+            Column::Binary(column) => column.append_null(),
+            Column::List(column) => column.append_null(),
+            Column::Structure(column) => column.append_null(),
+        }
+    }
+
+    /// The cells since the last time. What can only be judged now is refused now.
+    pub fn finish(&mut self, reasons: &mut Vec<RowReason>) -> ArrayRef {
+        match &mut self.column {
+            Column::Text(column) => column.finish(),
+            Column::Integer(column) => column.finish(),
+            Column::Decimal(column) => column.finish(),
+            Column::Boolean(column) => column.finish(),
+            Column::Date(column) => column.finish(),
+            Column::Timestamp(column) => column.finish(),
+            Column::Binary(column) => column.finish(),
+            Column::List(column) => column.finish(reasons),
+            Column::Structure(column) => column.finish(reasons),
+        }
+    }
+
+    /// The offsets of the timestamps that were finished last; none for other types.
+    pub fn take_offsets(&mut self) -> Option<Int16Array> {
+        match &mut self.column {
+            Column::Timestamp(column) => column.take_offsets(),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Column {
+    Text(text::TextColumn),
+    Integer(integer::IntegerColumn),
+    Decimal(decimal::DecimalColumn),
+    Boolean(boolean::BooleanColumn),
+    Date(date::DateColumn),
+    Timestamp(timestamp::TimestampColumn),
+    Binary(binary::BinaryColumn),
+    List(list::ListColumn),
+    Structure(structure::StructureColumn),
+}
+
+impl Column {
+    /// Appends one cell, or none and says why.
+    fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
+        match self {
+            Self::Text(column) => column.append(value, cx),
+            Self::Integer(column) => column.append(value, cx),
+            Self::Decimal(column) => column.append(value, cx),
+            Self::Boolean(column) => column.append(value, cx),
+            Self::Date(column) => column.append(value, cx),
+            Self::Timestamp(column) => column.append(value, cx),
+            Self::Binary(column) => column.append(value, cx),
+            Self::List(column) => column.append(value, cx),
+            Self::Structure(column) => column.append(value, cx),
+        }
+    }
+}
+
+/// The number that a value stands for, exactly. Text is one only with `coerce`, a boolean never.
+fn exact(value: Value<'_>, coerce: bool, cx: &mut Context) -> Result<Exact, Misfit> {
+    match value.kind {
+        Kind::Integer(integer) => Ok(integer.into()),
+        Kind::Double(bits) => Ok(integer_of_double(bits)?.into()),
+        Kind::Decimal128(bits) => match Decimal128::from_bits(bits) {
+            Some(decimal) => Ok(decimal.exact()),
+            None => Err(ReasonCode::DecimalNotFinite.into()),
+        },
+        Kind::Number(text) => {
+            Exact::parse(text.decode(&mut cx.scratch)).ok_or(ReasonCode::NumberMalformed.into())
+        }
+        Kind::Text(text) if coerce => {
+            Exact::parse(text.decode(&mut cx.scratch)).ok_or(ReasonCode::NumberMalformed.into())
+        }
+        _ => Err(TYPE_MISMATCH),
+    }
+}

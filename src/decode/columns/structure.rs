@@ -1,0 +1,67 @@
+//! Structs: an object's members, each in the column of its field.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, NullBufferBuilder, StructArray};
+use arrow::datatypes::Fields;
+
+use crate::catalog::Field;
+use crate::catalog::schema::arrow_field;
+use crate::decode::columns::{Context, FieldColumn, Misfit, TYPE_MISMATCH};
+use crate::decode::compile::PathTree;
+use crate::decode::value::{Kind, Slot, Value};
+use crate::model::{RawFormat, ReasonCode, RowReason};
+
+#[derive(Debug)]
+pub(super) struct StructureColumn {
+    fields: Fields,
+    tree: PathTree,
+    columns: Vec<FieldColumn>,
+    validity: NullBufferBuilder,
+    /// Memory of the slots, kept from one value to the next.
+    spare: Vec<Slot<'static>>,
+}
+
+impl StructureColumn {
+    pub fn new(fields: &[Field], format: RawFormat) -> Self {
+        Self {
+            fields: fields.iter().map(|field| arrow_field(field, true)).collect(),
+            tree: PathTree::new(fields, format),
+            columns: fields.iter().map(|field| FieldColumn::new(field, format)).collect(),
+            validity: NullBufferBuilder::new(0),
+            spare: Vec::new(),
+        }
+    }
+
+    pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
+        let Kind::Object(mut members) = value.kind else { return Err(TYPE_MISMATCH) };
+        let mut slots = emptied(std::mem::take(&mut self.spare));
+        slots.resize(self.columns.len(), Slot::Missing);
+        if self.tree.place(&mut members, &mut slots, &mut cx.walk).is_err() {
+            return Err(ReasonCode::RowMalformed.into());
+        }
+        for (column, slot) in self.columns.iter_mut().zip(&slots) {
+            column.append(*slot, cx);
+        }
+        self.validity.append_non_null();
+        self.spare = emptied(slots);
+        Ok(())
+    }
+
+    pub fn append_null(&mut self) {
+        self.columns.iter_mut().for_each(FieldColumn::append_null);
+        self.validity.append_null();
+    }
+
+    pub fn finish(&mut self, reasons: &mut Vec<RowReason>) -> ArrayRef {
+        let arrays = self.columns.iter_mut().map(|column| column.finish(reasons)).collect();
+        Arc::new(StructArray::new(self.fields.clone(), arrays, self.validity.finish()))
+    }
+}
+
+/// The same memory, holding nothing, for slots of another lifetime. (Collecting a vector's own
+/// iterator reuses its memory.)
+fn emptied<'b>(mut slots: Vec<Slot<'_>>) -> Vec<Slot<'b>> {
+    slots.clear();
+    slots.into_iter().map(|_| Slot::Missing).collect()
+}

@@ -1,0 +1,236 @@
+//! A strict JSON scanner over the bytes of one line: what `serde_json` refuses, it refuses.
+//!
+//! Does not own what the JSON means (`dynamodb`). Strings come out as they stand, their escapes
+//! checked; bytes that are not UTF-8 are left to the caller to refuse.
+
+use crate::decode::value::{Malformed, Text};
+use crate::decode::walk::Walk;
+
+/// A place in a line of JSON.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::decode) struct Scanner<'a> {
+    bytes: &'a [u8],
+    pos: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, pos: 0 }
+    }
+
+    /// The next byte that is not white space, not yet taken.
+    pub fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.bytes.get(self.pos) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.pos += 1,
+                other => return other.copied(),
+            }
+        }
+    }
+
+    /// Takes `byte` if it is next.
+    pub fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.pos += usize::from(found);
+        found
+    }
+
+    pub fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+        if self.take(byte) { Ok(()) } else { Err(Malformed) }
+    }
+
+    /// Nothing but white space is left.
+    pub fn expect_end(&mut self) -> Result<(), Malformed> {
+        if self.peek().is_none() { Ok(()) } else { Err(Malformed) }
+    }
+
+    /// Takes the literal `word` if it is next.
+    pub fn take_word(&mut self, word: &[u8]) -> bool {
+        self.peek();
+        let found = self.rest().starts_with(word);
+        self.pos += if found { word.len() } else { 0 };
+        found
+    }
+
+    /// Takes a string, its quotes left off.
+    pub fn string(&mut self) -> Result<Text<'a>, Malformed> {
+        self.expect(b'"')?;
+        let start = self.pos;
+        let (mut escaped, mut ascii) = (false, true);
+        loop {
+            self.pos += plain_bytes(self.rest(), &mut ascii);
+            match self.bytes.get(self.pos) {
+                Some(b'"') => {
+                    let bytes = self.bytes.get(start..self.pos).unwrap_or_default();
+                    self.pos += 1;
+                    return Ok(Text { bytes, escaped, ascii });
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    let (len, _) = escape(self.rest()).ok_or(Malformed)?;
+                    self.pos += len;
+                }
+                _ => return Err(Malformed),
+            }
+        }
+    }
+
+    /// Takes a member's name and its colon. Names must be UTF-8.
+    pub fn name(&mut self) -> Result<Text<'a>, Malformed> {
+        let name = self.string()?;
+        self.expect(b':')?;
+        if name.is_utf8() { Ok(name) } else { Err(Malformed) }
+    }
+
+    /// Passes over any JSON value, however deep.
+    pub fn skip_value(&mut self, walk: &mut Walk) -> Result<(), Malformed> {
+        walk.begin();
+        loop {
+            match self.peek().ok_or(Malformed)? {
+                open @ (b'{' | b'[') => {
+                    self.pos += 1;
+                    walk.enter(open == b'[', 0);
+                }
+                b'"' => {
+                    if !self.string()?.is_utf8() {
+                        return Err(Malformed);
+                    }
+                }
+                b'-' | b'0'..=b'9' => self.number()?,
+                _ if self.take_word(b"true") => {}
+                _ if self.take_word(b"false") => {}
+                _ if self.take_word(b"null") => {}
+                _ => return Err(Malformed),
+            }
+            // Close what ends here, then stand before the next value.
+            loop {
+                let Some(frame) = walk.top() else { return Ok(()) };
+                if self.take(if frame.list { b']' } else { b'}' }) {
+                    walk.leave();
+                    continue;
+                }
+                if frame.items > 0 {
+                    self.expect(b',')?;
+                }
+                walk.count();
+                if !frame.list {
+                    self.name()?;
+                }
+                break;
+            }
+        }
+    }
+
+    /// Takes a number: `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`.
+    fn number(&mut self) -> Result<(), Malformed> {
+        self.take_byte(b"-");
+        if !self.take_byte(b"0") {
+            self.digits()?;
+        }
+        if self.take_byte(b".") {
+            self.digits()?;
+        }
+        if self.take_byte(b"eE") {
+            self.take_byte(b"+-");
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Malformed> {
+        let count = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
+        self.pos += count;
+        if count > 0 { Ok(()) } else { Err(Malformed) }
+    }
+
+    /// Takes the very next byte if it is one of `wanted`.
+    fn take_byte(&mut self, wanted: &[u8]) -> bool {
+        let found = self.bytes.get(self.pos).is_some_and(|b| wanted.contains(b));
+        self.pos += usize::from(found);
+        found
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.pos..).unwrap_or_default()
+    }
+}
+
+/// Bytes before the first quote, backslash or control character, eight at a time. Clears
+/// `ascii` when one of them, or of the bytes close after, is not ASCII.
+fn plain_bytes(bytes: &[u8], ascii: &mut bool) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let zero_bytes = |x: u64| x.wrapping_sub(ONES) & !x & HIGH;
+    let (chunks, _) = bytes.as_chunks::<8>();
+    let mut at = 0;
+    for chunk in chunks {
+        let x = u64::from_le_bytes(*chunk);
+        if x & HIGH != 0 {
+            *ascii = false;
+        }
+        let quotes = zero_bytes(x ^ (ONES * 0x22));
+        let backslashes = zero_bytes(x ^ (ONES * 0x5c));
+        let controls = x.wrapping_sub(ONES * 0x20) & !x & HIGH;
+        let stops = quotes | backslashes | controls;
+        if stops != 0 {
+            return at + (stops.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    for byte in bytes.get(at..).unwrap_or_default() {
+        match byte {
+            b'"' | b'\\' | 0..0x20 => break,
+            0x80.. => *ascii = false,
+            _ => {}
+        }
+        at += 1;
+    }
+    at
+}
+
+/// The escape that `bytes` begin with: its length and the character it means.
+fn escape(bytes: &[u8]) -> Option<(usize, char)> {
+    let char = match bytes.get(1)? {
+        b'"' => '"',
+        b'\\' => '\\',
+        b'/' => '/',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => return unicode_escape(bytes),
+        _ => return None,
+    };
+    Some((2, char))
+}
+
+/// `\uXXXX`, or two of them that make a surrogate pair; a lone surrogate is none.
+fn unicode_escape(bytes: &[u8]) -> Option<(usize, char)> {
+    let first = hex4(bytes.get(2..6)?)?;
+    if let Some(char) = char::from_u32(first) {
+        return Some((6, char));
+    }
+    let second = bytes.get(6..12)?.strip_prefix(b"\\u").and_then(hex4)?;
+    if first < 0xdc00 && (0xdc00..0xe000).contains(&second) {
+        let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+        return Some((12, char::from_u32(code)?));
+    }
+    None
+}
+
+fn hex4(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |code, digit| Some(code << 4 | char::from(*digit).to_digit(16)?))
+}
+
+/// Appends what the inside of a checked string means.
+pub(in crate::decode) fn unescape(mut bytes: &[u8], out: &mut Vec<u8>) {
+    while let Some(at) = bytes.iter().position(|b| *b == b'\\') {
+        let (plain, rest) = bytes.split_at(at);
+        out.extend_from_slice(plain);
+        let Some((len, char)) = escape(rest) else { return };
+        out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+        bytes = rest.get(len..).unwrap_or_default();
+    }
+    out.extend_from_slice(bytes);
+}

@@ -1,0 +1,252 @@
+//! DynamoDB JSON: a line `{"Item":{…}}` whose values carry their type, `{"N":"1"}`.
+//!
+//! Owns the ten attribute types and how they nest. Does not own JSON itself (`json`) nor what a
+//! value means to a contract (`columns`). Nothing here recurses.
+
+pub(in crate::decode) mod json;
+
+use super::compile::PathTree;
+use super::value::{Items, Kind, Malformed, Members, Slot, Text, Value};
+use super::walk::Walk;
+use json::Scanner;
+
+/// Finds the contract's fields in a row and checks all of it.
+pub(super) fn locate<'a>(
+    row: &'a [u8],
+    tree: &mut PathTree,
+    slots: &mut [Slot<'a>],
+    walk: &mut Walk,
+) -> Result<(), Malformed> {
+    let mut scanner = Scanner::new(row);
+    scanner.expect(b'{')?;
+    if !scanner.name()?.is(b"Item") {
+        return Err(Malformed);
+    }
+    scanner.expect(b'{')?;
+    let mut members = Members::Dynamodb(Cursor::new(scanner, Tag::M));
+    tree.place(&mut members, slots, walk)?;
+    let Members::Dynamodb(Cursor { mut scanner, .. }) = members else { return Err(Malformed) };
+    scanner.expect(b'}')?;
+    scanner.expect_end()
+}
+
+/// Type of an attribute value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    S,
+    N,
+    B,
+    Bool,
+    Null,
+    M,
+    L,
+    Ss,
+    Ns,
+    Bs,
+}
+
+impl Tag {
+    fn parse(name: Text<'_>) -> Option<Self> {
+        const ALL: [Tag; 10] = {
+            use Tag::*;
+            [S, N, B, M, L, Bool, Null, Ss, Ns, Bs]
+        };
+        ALL.into_iter().find(|tag| name.is(tag.as_str().as_bytes()))
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::S => "S",
+            Self::N => "N",
+            Self::B => "B",
+            Self::Bool => "BOOL",
+            Self::Null => "NULL",
+            Self::M => "M",
+            Self::L => "L",
+            Self::Ss => "SS",
+            Self::Ns => "NS",
+            Self::Bs => "BS",
+        }
+    }
+
+    /// Type of the elements of a set.
+    fn element(self) -> Option<Self> {
+        match self {
+            Self::Ss => Some(Self::S),
+            Self::Ns => Some(Self::N),
+            Self::Bs => Some(Self::B),
+            _ => None,
+        }
+    }
+}
+
+/// A place among the members of an `Item` or `M`, or the elements of an `L` or a set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cursor<'a> {
+    scanner: Scanner<'a>,
+    of: Tag,
+    first: bool,
+}
+
+impl<'a> Cursor<'a> {
+    /// Before the first member or element, behind the opening bracket.
+    fn new(scanner: Scanner<'a>, of: Tag) -> Self {
+        Self { scanner, of, first: true }
+    }
+
+    /// The next member. A value that is JSON but no attribute value comes as
+    /// [`Kind::Invalid`].
+    pub fn next_member(
+        &mut self,
+        walk: &mut Walk,
+    ) -> Result<Option<(Text<'a>, Value<'a>)>, Malformed> {
+        if self.at_end(b'}')? {
+            return Ok(None);
+        }
+        let name = self.scanner.name()?;
+        walk.facts.fields = walk.facts.fields.saturating_add(1);
+        let before = (self.scanner, walk.facts);
+        let value = match attribute(&mut self.scanner, walk) {
+            Ok(value) => value,
+            Err(Malformed) => {
+                (self.scanner, walk.facts) = before;
+                self.scanner.skip_value(walk)?;
+                Value { found: "invalid", kind: Kind::Invalid }
+            }
+        };
+        Ok(Some((name, value)))
+    }
+
+    /// The next element.
+    pub fn next_item(&mut self, walk: &mut Walk) -> Result<Option<Value<'a>>, Malformed> {
+        if self.at_end(b']')? {
+            return Ok(None);
+        }
+        match self.of.element() {
+            Some(tag) => scalar(&mut self.scanner, tag, walk),
+            None => attribute(&mut self.scanner, walk),
+        }
+        .map(Some)
+    }
+
+    /// Takes the closing bracket, or the comma before what comes next.
+    fn at_end(&mut self, close: u8) -> Result<bool, Malformed> {
+        if self.scanner.take(close) {
+            return Ok(true);
+        }
+        if !self.first {
+            self.scanner.expect(b',')?;
+        }
+        self.first = false;
+        Ok(false)
+    }
+}
+
+/// Takes an attribute value, `{"S":"x"}`, and checks all that is in it.
+fn attribute<'a>(scanner: &mut Scanner<'a>, walk: &mut Walk) -> Result<Value<'a>, Malformed> {
+    let tag = open(scanner)?;
+    let value = match tag {
+        Tag::M | Tag::L => nested(scanner, tag, walk)?,
+        _ => scalar(scanner, tag, walk)?,
+    };
+    scanner.expect(b'}')?;
+    Ok(value)
+}
+
+/// Takes `{"TAG":`.
+fn open(scanner: &mut Scanner<'_>) -> Result<Tag, Malformed> {
+    scanner.expect(b'{')?;
+    Tag::parse(scanner.name()?).ok_or(Malformed)
+}
+
+/// Takes the payload of a type that holds no further attribute values.
+fn scalar<'a>(
+    scanner: &mut Scanner<'a>,
+    tag: Tag,
+    walk: &mut Walk,
+) -> Result<Value<'a>, Malformed> {
+    let kind = match tag {
+        Tag::S | Tag::N => {
+            let text = scanner.string()?;
+            walk.note_text(text);
+            if tag == Tag::S { Kind::Text(text) } else { Kind::Number(text) }
+        }
+        Tag::B => {
+            let text = scanner.string()?;
+            if !text.is_utf8() {
+                return Err(Malformed);
+            }
+            walk.note_binary(base64_len(text.bytes));
+            Kind::Base64(text)
+        }
+        Tag::Bool if scanner.take_word(b"true") => Kind::Boolean(true),
+        Tag::Bool if scanner.take_word(b"false") => Kind::Boolean(false),
+        Tag::Null if scanner.take_word(b"true") => Kind::Null,
+        Tag::Ss | Tag::Ns | Tag::Bs => {
+            scanner.expect(b'[')?;
+            let cursor = Cursor::new(*scanner, tag);
+            let mut rest = cursor;
+            let mut items = 0;
+            while rest.next_item(walk)?.is_some() {
+                items += 1;
+            }
+            walk.facts.array_too_long |= items > walk.max_array_items;
+            *scanner = rest.scanner;
+            Kind::List(Items::Dynamodb(cursor))
+        }
+        Tag::Bool | Tag::Null | Tag::M | Tag::L => return Err(Malformed),
+    };
+    Ok(Value { found: tag.as_str(), kind })
+}
+
+/// Takes the payload of an `M` or `L`, however deep.
+fn nested<'a>(
+    scanner: &mut Scanner<'a>,
+    tag: Tag,
+    walk: &mut Walk,
+) -> Result<Value<'a>, Malformed> {
+    let list = tag == Tag::L;
+    scanner.expect(if list { b'[' } else { b'{' })?;
+    let cursor = Cursor::new(*scanner, tag);
+    walk.begin();
+    walk.enter(list, 0);
+    while let Some(frame) = walk.top() {
+        if scanner.take(if frame.list { b']' } else { b'}' }) {
+            walk.leave();
+            if walk.top().is_some() {
+                scanner.expect(b'}')?;
+            }
+            continue;
+        }
+        if frame.items > 0 {
+            scanner.expect(b',')?;
+        }
+        walk.count();
+        if !frame.list {
+            scanner.name()?;
+        }
+        match open(scanner)? {
+            inner @ (Tag::M | Tag::L) => {
+                let list = inner == Tag::L;
+                scanner.expect(if list { b'[' } else { b'{' })?;
+                walk.enter(list, 0);
+            }
+            inner => {
+                scalar(scanner, inner, walk)?;
+                scanner.expect(b'}')?;
+            }
+        }
+    }
+    let kind = if list {
+        Kind::List(Items::Dynamodb(cursor))
+    } else {
+        Kind::Object(Members::Dynamodb(cursor))
+    };
+    Ok(Value { found: tag.as_str(), kind })
+}
+
+/// Bytes that a base64 text of proper form stands for.
+fn base64_len(text: &[u8]) -> usize {
+    let padding = text.iter().rev().take(2).take_while(|b| **b == b'=').count();
+    (text.len() / 4 * 3).saturating_sub(padding)
+}
