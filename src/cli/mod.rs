@@ -81,7 +81,7 @@ impl Cli {
     pub fn execute(self, now: Timestamp) -> Result<()> {
         let here = Here::new(&self.globals, now)?;
         match self.command {
-                                                    Command::Reasons(command) => command.execute(),
+            Command::Reasons(command) => command.execute(),
             Command::Completions(command) => command.execute(),
         }
     }
