@@ -1,1 +1,21 @@
-//! Stub.
+//! Publishing: the log of commit records, the one act that adds to it, and views made from it.
+//!
+//! Owns the protocol and the form of the record. Does not own the files that records name
+//! (`sinks`) nor the decision to publish (`pipeline`). Nothing here deletes a record or a data
+//! file.
+
+mod intent;
+mod key;
+mod latest;
+mod log;
+mod probe;
+mod record;
+mod verify;
+
+pub use intent::{Intent, mark_done, write_intent};
+pub use key::idempotency_key;
+pub use latest::refresh_latest;
+pub use log::{Appended, Log, find_published, live_days};
+pub use probe::require_create_if_absent;
+pub use record::{CommitRecord, Committed, ContractIdentity, DayEntry};
+pub use verify::verify_log;

@@ -1,3 +1,120 @@
 //! Opens the place a URL names as an object store.
 //!
-//! Does not own what is kept there.
+//! Does not own what is kept there. Today a place is a local folder; the same trait stands for
+//! every other store.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+
+/// A place in a store.
+#[derive(Debug, Clone)]
+pub struct Location {
+    /// The store.
+    pub store: Arc<dyn ObjectStore>,
+    /// The place within the store.
+    pub prefix: Path,
+    /// The URL or path it was named by, without credentials.
+    pub url: String,
+}
+
+/// Opens a file or folder that must exist.
+///
+/// # Errors
+/// `Usage` when it does not, or when the URL names a store that cannot be opened.
+pub fn open_existing(url: &str) -> Result<Location> {
+    let path = local_path(url)?;
+    let path = path.canonicalize().map_err(|e| {
+        io_error(ErrorKind::Usage, "could not open", url, e)
+            .with_help("check the path; paths in a job are relative to the project's folder")
+    })?;
+    location(&path, url)
+}
+
+/// Opens a folder, made when it does not exist.
+///
+/// # Errors
+/// `Permission` when it cannot be made, `Usage` when the URL names a store that cannot be opened.
+pub fn open_or_create(url: &str) -> Result<Location> {
+    let path = local_path(url)?;
+    std::fs::create_dir_all(&path)
+        .and_then(|()| path.canonicalize())
+        .map_err(|e| {
+            io_error(ErrorKind::Permission, "could not make the folder", url, e)
+                .with_help("give this user write access there, or choose another target")
+        })
+        .and_then(|path| location(&path, url))
+}
+
+fn location(path: &std::path::Path, url: &str) -> Result<Location> {
+    // Durable before it is reported: a commit must survive a power cut.
+    let store = LocalFileSystem::new().with_fsync(true);
+    let prefix = Path::from_absolute_path(path)
+        .or_err(ErrorKind::Usage, "could not use the path")
+        .map_err(|e| e.with("path", url))?;
+    Ok(Location { store: Arc::new(store), prefix, url: url.to_owned() })
+}
+
+fn local_path(url: &str) -> Result<PathBuf> {
+    match url.split_once("://") {
+        None => Ok(PathBuf::from(url)),
+        Some(("file", path)) if path.starts_with('/') => Ok(PathBuf::from(path)),
+        Some((scheme, _)) => {
+            Err(Error::new(ErrorKind::Usage, "this kind of store is not supported")
+                .with("scheme", scheme)
+                .with_help("use a path, or a URL that begins with file:///"))
+        }
+    }
+}
+
+fn io_error(kind: ErrorKind, doing: &str, url: &str, error: std::io::Error) -> Error {
+    let kind = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => ErrorKind::Permission,
+        _ => kind,
+    };
+    Error::new(kind, doing).with("path", url).with_source(error)
+}
+
+/// A failure of a store while `doing` something to `path`.
+#[must_use]
+pub fn store_error(doing: &str, path: &Path, error: object_store::Error) -> Error {
+    use object_store::Error as Store;
+    let (kind, help) = match &error {
+        Store::NotFound { .. } => {
+            (ErrorKind::Verification, "the object should be there; was it removed?")
+        }
+        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
+            (ErrorKind::Permission, "check the credentials and rights of this user")
+        }
+        _ => match io_kind(&error) {
+            Some(std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem) => {
+                (ErrorKind::Permission, "check the rights of this user")
+            }
+            Some(std::io::ErrorKind::StorageFull) => {
+                (ErrorKind::Transient, "free space there; finished work is kept")
+            }
+            _ => (ErrorKind::Transient, "run the same command again; finished work is kept"),
+        },
+    };
+    Error::new(kind, format!("could not {doing}"))
+        .with("object", path)
+        .with_help(help)
+        .with_source(error)
+}
+
+/// The system's own word for a failure, somewhere below the store's error.
+fn io_kind(error: &object_store::Error) -> Option<std::io::ErrorKind> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return Some(io.kind());
+        }
+        cause = error.source();
+    }
+    None
+}

@@ -1,0 +1,135 @@
+//! The commit record: what one run published, and why it can be trusted.
+//!
+//! A promise to readers: fields are added, never renamed or given another meaning; a form that
+//! older readers would misread gets a new `format_version`.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::model::{DataFile, Ledger, SourceSummary};
+
+/// One record of the log, as it lies in `_log/<20 digits>.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitRecord {
+    /// Version of this form: [`CommitRecord::FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Number of the record, from 1, without gaps.
+    pub seq: u64,
+    /// SHA-256 (hex) of the bytes of the record before; absent in the first.
+    pub prev_sha256: Option<String>,
+    /// The run that published.
+    pub run_id: String,
+    /// Name of its job.
+    pub job: String,
+    /// Name of the dataset.
+    pub dataset: String,
+    /// The contract the rows were judged by.
+    pub contract: ContractIdentity,
+    /// SHA-256 (hex) of the Arrow schema, equal in every file of a dataset version.
+    pub schema_fingerprint: String,
+    /// Version of the program.
+    pub code_version: String,
+    /// Equal for two runs that would publish the same bytes.
+    pub idempotency_key: String,
+    /// The run's clock, RFC 3339 UTC.
+    pub as_of: String,
+    /// Wall-clock instant of the commit, RFC 3339 UTC. For people: records are ordered by `seq`.
+    pub committed_at: String,
+    /// Version of the time zone database.
+    pub tzdb: String,
+    /// SHA-256 (hex) of the exchange-rate table; absent when none was used.
+    pub fx_table_sha256: Option<String>,
+    /// Where the rows came from and what the sources promised.
+    pub sources: Vec<SourceSummary>,
+    /// Days that this record publishes, ascending: from now on they are these files alone.
+    pub days: Vec<DayEntry>,
+    /// The files, by day, format and part.
+    pub files: Vec<DataFile>,
+    /// Files of the refused rows.
+    pub quarantine_files: Vec<DataFile>,
+    /// What became of every row.
+    pub ledger: Ledger,
+    /// Rejects by reason code.
+    pub reasons: BTreeMap<String, u64>,
+    /// Rows that broke a rule of severity `warn`, by rule.
+    pub warnings: BTreeMap<String, u64>,
+    /// Cells of CSV files that got an apostrophe so that no spreadsheet runs them.
+    pub guarded_csv_cells: u64,
+    /// Settings of the run that shaped its files.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// Which contract, to the byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContractIdentity {
+    /// `id` of the contract file.
+    pub id: String,
+    /// `dataset@major`.
+    pub label: String,
+    /// Semantic version.
+    pub version: String,
+    /// SHA-256 (hex) of the contract file.
+    pub sha256: String,
+}
+
+/// A day that a record publishes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayEntry {
+    /// The day.
+    pub dt: Date,
+    /// Number of the record whose version of the day this one replaces.
+    pub replaces: Option<u64>,
+    /// Rows of the day.
+    pub rows: u64,
+}
+
+/// A record as it stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The record.
+    pub record: CommitRecord,
+    /// SHA-256 (hex) of its bytes, which the next record names.
+    pub sha256: String,
+}
+
+impl CommitRecord {
+    /// The form that this program writes, and the newest it reads.
+    pub const FORMAT_VERSION: u32 = 1;
+
+    /// The bytes of the record: JSON for people, the same for the same record.
+    ///
+    /// # Errors
+    /// `Unexpected` when it cannot be written as JSON.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec_pretty(self)
+            .or_err(ErrorKind::Unexpected, "could not write a commit record")?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+impl Committed {
+    /// Reads a record from its bytes.
+    ///
+    /// # Errors
+    /// `Verification` when the bytes are no commit record, `Usage` when a newer program wrote it.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Form {
+            format_version: u32,
+        }
+        let broken = "the bytes of a commit record cannot be read";
+        let form: Form = serde_json::from_slice(bytes).or_err(ErrorKind::Verification, broken)?;
+        if form.format_version > CommitRecord::FORMAT_VERSION {
+            return Err(Error::new(ErrorKind::Usage, "a newer consign wrote this commit record")
+                .with("format_version", form.format_version)
+                .with_help("upgrade consign before you work on this dataset"));
+        }
+        let record = serde_json::from_slice(bytes).or_err(ErrorKind::Verification, broken)?;
+        Ok(Self { record, sha256: hex::encode(Sha256::digest(bytes)) })
+    }
+}
