@@ -131,7 +131,8 @@ fn escapes(path: &str, text: &str) -> Vec<String> {
 
 /// Words that belong to one place, found in another.
 fn misplaced_words(path: &str, text: &str) -> Vec<String> {
-    static RULES: LazyLock<Vec<(Regex, fn(&str) -> bool, &str)>> = LazyLock::new(|| {
+    type Rule = (Regex, fn(&str) -> bool, &'static str);
+    static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         let rule = |pattern, may: fn(&str) -> bool, says| (Regex::new(pattern).unwrap(), may, says);
         vec![
             rule(
