@@ -133,7 +133,7 @@ impl Emails {
         let below = |special: &&str| {
             ascii.strip_suffix(*special).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         };
-        if !ends_in_letter || SPECIAL_USE_DOMAINS.iter().any(|special| below(&special)) {
+        if !ends_in_letter || SPECIAL_USE_DOMAINS.iter().any(below) {
             return None;
         }
         if !ascii.contains("xn--") {

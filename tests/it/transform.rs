@@ -1,5 +1,7 @@
 //! The steps as a whole, through their front door.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int16Array, StringArray, TimestampMicrosecondArray};
