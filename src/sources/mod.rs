@@ -3,6 +3,14 @@
 //! Owns the [`Source`] trait and its implementations. Does not own decoding: no SDK or file
 //! format type leaves this folder, only bytes with their positions.
 
+mod gzip;
+mod object;
+mod pages;
+mod rows;
+
+pub mod dynamodb;
+pub mod mongodb;
+
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
@@ -35,4 +43,30 @@ pub struct SourcePlan {
     pub summary: SourceSummary,
     /// The work, in source order.
     pub splits: Vec<Split>,
+}
+
+/// Sizes in which a source is cut and read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// Size at which a page of rows is handed on.
+    pub page_bytes: usize,
+    /// Stored bytes that are fetched at a time; two such pieces are held for each split.
+    pub fetch_bytes: u64,
+    /// Size at which a dump is cut into another split.
+    pub split_bytes: u64,
+    /// Size from which a row is skipped over instead of held: the contract's limit.
+    pub max_row_bytes: u64,
+}
+
+impl ReadOptions {
+    /// The usual sizes, for rows of at most `max_row_bytes`.
+    #[must_use]
+    pub fn new(max_row_bytes: u64) -> Self {
+        Self {
+            page_bytes: 1024 * 1024,
+            fetch_bytes: 4 * 1024 * 1024,
+            split_bytes: 64 * 1024 * 1024,
+            max_row_bytes,
+        }
+    }
 }

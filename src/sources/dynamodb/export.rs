@@ -1,0 +1,100 @@
+//! A full DynamoDB Export to S3: one split for each data file.
+//!
+//! Does not own the manifests' format (`manifest`) nor how a file is read (`pages`).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, TryStreamExt};
+use futures::{FutureExt, StreamExt};
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use super::manifest::ExportManifest;
+use crate::error::Result;
+use crate::model::{Position, RawFormat, RawPage, SourceSummary, Split, SplitId};
+use crate::sources::object::{Folder, store_error};
+use crate::sources::pages::{pages, verification};
+use crate::sources::{ReadOptions, Source, SourcePlan};
+
+/// An export as AWS lays it out: a folder of manifests, and data files below `data/`.
+#[derive(Debug, Clone)]
+pub struct DynamodbExport {
+    folder: Folder,
+    url: String,
+    options: ReadOptions,
+}
+
+impl DynamodbExport {
+    /// The export whose `manifest-summary.json` lies in the folder `prefix` of `store`, which
+    /// people know as `url`.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn ObjectStore>,
+        prefix: Path,
+        url: impl Into<String>,
+        options: ReadOptions,
+    ) -> Self {
+        Self { folder: Folder { store, prefix }, url: url.into(), options }
+    }
+
+    async fn cut(&self) -> Result<SourcePlan> {
+        let manifest = ExportManifest::load(&self.folder, &self.url).await?;
+        let sizes = self.data_file_sizes().await?;
+        let mut splits = Vec::with_capacity(manifest.files.len());
+        for (id, file) in (0..).zip(&manifest.files) {
+            let Some(bytes) = sizes.get(&file.path) else {
+                return Err(verification(&file.path, "a data file of the manifest is missing"));
+            };
+            splits.push(Split {
+                id: SplitId(id),
+                source: 0,
+                name: file.path.clone(),
+                path: file.path.clone(),
+                format: RawFormat::DynamodbJson,
+                gzip: file.path.ends_with(".gz"),
+                range: None,
+                bytes: *bytes,
+                expected_rows: Some(file.items),
+                md5_base64: Some(file.md5_base64.clone()),
+            });
+        }
+        let summary = SourceSummary {
+            kind: "dynamodb_export".to_owned(),
+            location: self.url.clone(),
+            fingerprint: manifest.fingerprint(),
+            consistency: "point_in_time".to_owned(),
+            as_of: manifest.export_time.map(|at| at.to_string()),
+            unverified: None,
+            expected_rows: Some(manifest.items),
+        };
+        Ok(SourcePlan { summary, splits })
+    }
+
+    /// Sizes of the data files that are there, by path below the export's folder.
+    async fn data_file_sizes(&self) -> Result<HashMap<String, u64>> {
+        let data = self.folder.path("data");
+        self.folder
+            .store
+            .list(Some(&data))
+            .map_err(|error| store_error("listing", &data, error))
+            .try_filter_map(|meta| async move {
+                let name = meta.location.filename().map(|name| format!("data/{name}"));
+                Ok(name.map(|name| (name, meta.size)))
+            })
+            .boxed()
+            .try_collect()
+            .await
+    }
+}
+
+impl Source for DynamodbExport {
+    fn plan(&self) -> BoxFuture<'_, Result<SourcePlan>> {
+        self.cut().boxed()
+    }
+
+    fn read(&self, split: &Split, _after: Option<Position>) -> BoxStream<'static, Result<RawPage>> {
+        pages(&self.folder, None, split, self.options)
+    }
+}

@@ -1,0 +1,6 @@
+//! Rows of DynamoDB tables.
+
+mod export;
+mod manifest;
+
+pub use export::DynamodbExport;

@@ -1,0 +1,137 @@
+//! Streams the pages of a split: fetches, checks, inflates, cuts.
+//!
+//! Owns the checks that need the whole split: its checksum, its row count, its end. Does not own
+//! how a source is cut into splits.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use md5::{Digest, Md5};
+
+use super::ReadOptions;
+use super::gzip::{self, Inflater};
+use super::object::Folder;
+use super::rows::{self, RowCutter};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{RawPage, Split};
+
+/// Bytes handed to the cutter at a time.
+const FEED_BYTES: usize = 256 * 1024;
+
+/// The pages of `split`, of an object below `folder` that must still have `version`.
+pub(super) fn pages(
+    folder: &Folder,
+    version: Option<String>,
+    split: &Split,
+    options: ReadOptions,
+) -> BoxStream<'static, Result<RawPage>> {
+    let range = split.range.unwrap_or((0, split.bytes));
+    let reader = Reader {
+        stored: folder.stream(&split.path, version, range, options.fetch_bytes),
+        input: Bytes::new(),
+        ended: false,
+        md5: split.md5_base64.as_ref().map(|_| Md5::new()),
+        inflater: split.gzip.then(Inflater::new),
+        cutter: RowCutter::new(split, options.page_bytes, options.max_row_bytes),
+        split: split.clone(),
+    };
+    stream::try_unfold(reader, |mut reader| async move {
+        let page = reader.next_page().await?;
+        Ok(page.map(|page| (page, reader)))
+    })
+    .boxed()
+}
+
+/// A split being read.
+struct Reader {
+    split: Split,
+    stored: BoxStream<'static, Result<Bytes>>,
+    /// Stored bytes that are neither inflated nor cut yet.
+    input: Bytes,
+    ended: bool,
+    md5: Option<Md5>,
+    inflater: Option<Inflater>,
+    cutter: RowCutter,
+}
+
+impl Reader {
+    async fn next_page(&mut self) -> Result<Option<RawPage>> {
+        loop {
+            let cut = self.cutter.next_page(self.ended);
+            if let Some(page) = cut.map_err(|fault| rows_error(&self.split.path, fault))? {
+                return Ok(Some(page));
+            }
+            if self.ended {
+                self.check()?;
+                return Ok(None);
+            }
+            if self.input.is_empty() {
+                self.fetch().await?;
+            }
+            self.feed()?;
+        }
+    }
+
+    async fn fetch(&mut self) -> Result<()> {
+        let Some(bytes) = self.stored.try_next().await? else {
+            self.ended = true;
+            return match &self.inflater {
+                Some(inflater) => inflater.finish().map_err(|fault| self.gzip_error(fault)),
+                None => Ok(()),
+            };
+        };
+        if let Some(md5) = &mut self.md5 {
+            md5.update(&bytes);
+        }
+        self.input = bytes;
+        Ok(())
+    }
+
+    fn feed(&mut self) -> Result<()> {
+        match &mut self.inflater {
+            Some(inflater) => inflater
+                .inflate(&mut self.input, self.cutter.buffer())
+                .map_err(|fault| self.gzip_error(fault)),
+            None => {
+                let piece = self.input.split_to(self.input.len().min(FEED_BYTES));
+                self.cutter.buffer().extend_from_slice(&piece);
+                Ok(())
+            }
+        }
+    }
+
+    /// Checks what can be known at the end alone.
+    fn check(&mut self) -> Result<()> {
+        let stored = self.md5.take().map(|md5| BASE64.encode(md5.finalize()));
+        if stored != self.split.md5_base64 {
+            return Err(self.error("the MD5 of the file is not the one the manifest states"));
+        }
+        match self.split.expected_rows {
+            Some(expected) if expected != self.cutter.rows() => Err(self
+                .error("the file does not hold as many rows as the source states")
+                .with("expected", expected)
+                .with("found", self.cutter.rows())),
+            _ => Ok(()),
+        }
+    }
+
+    fn gzip_error(&self, fault: gzip::Fault) -> Error {
+        let at = self.inflater.as_ref().map_or(0, Inflater::stored_bytes);
+        self.error(&fault.to_string()).with("stored offset", at)
+    }
+
+    fn error(&self, why: &str) -> Error {
+        verification(&self.split.path, why)
+    }
+}
+
+/// A source whose bytes do not agree with what it says about itself.
+pub(super) fn verification(file: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Verification, format!("reading a source: {why}")).with("file", file)
+}
+
+/// Bytes that do not divide into rows.
+pub(super) fn rows_error(file: &str, fault: rows::Fault) -> Error {
+    verification(file, fault.what).with("offset", fault.offset_bytes)
+}
