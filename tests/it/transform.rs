@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int16Array, StringArray, TimestampMicrosecondArray};
@@ -19,7 +20,7 @@ use consign::model::{Batch, RawFormat, RawRows, ReasonCode, SplitId};
 use consign::plan::DaySelection;
 use consign::transform::{Steps, output_rows, tzdb_version};
 use jiff::civil::{Date, date};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use jiff::{Span, Timestamp};
 
 fn field(name: &str, data_type: FieldType) -> Field {
@@ -236,4 +237,45 @@ fn the_steps_together_judge_and_shape_every_row() {
 #[test]
 fn the_time_zone_database_is_named() {
     assert!(tzdb_version().starts_with("20"), "{}", tzdb_version());
+}
+
+#[test]
+fn the_second_opinion_differs_only_where_it_is_known_to_be_old() {
+    let weeks: Vec<i64> = (micros("2010-01-01T00:00:00Z")..micros("2030-01-01T00:00:00Z"))
+        .step_by(7 * 86_400 * 1_000_000)
+        .collect();
+    let mut differ = BTreeMap::new();
+    for name in jiff::tz::db().available() {
+        let Ok(chrono) = name.as_str().parse::<chrono_tz::Tz>() else { continue };
+        let zone = TimeZone::get(name.as_str()).unwrap();
+        let instants = weeks.iter().map(|micros| Timestamp::from_microsecond(*micros).unwrap());
+        let mut others = instants.filter(|instant| {
+            i64::from(zone.to_offset(*instant).seconds()) != second_opinion(chrono, *instant)
+        });
+        if let Some(first) = others.next() {
+            differ.insert(name.to_string(), Offset::UTC.to_datetime(first).date().to_string());
+        }
+    }
+    // Changed in the law of these places after chrono-tz's 2025b; the first week that differs.
+    let of_2026 = |date: &str, names: &[&str]| {
+        names.iter().map(|name| ((*name).to_owned(), date.to_owned())).collect::<Vec<_>>()
+    };
+    let morocco = of_2026("2026-09-25", &["Africa/Casablanca", "Africa/El_Aaiun"]);
+    let winter_time = of_2026(
+        "2026-11-06",
+        &[
+            "America/Edmonton",
+            "America/Havana",
+            "America/Inuvik",
+            "America/Rainy_River",
+            "America/Vancouver",
+            "America/Winnipeg",
+            "America/Yellowknife",
+            "Canada/Central",
+            "Canada/Mountain",
+            "Canada/Pacific",
+            "Cuba",
+        ],
+    );
+    assert_eq!(differ, morocco.into_iter().chain(winter_time).collect());
 }
