@@ -16,6 +16,10 @@ use futures::stream::BoxStream;
 
 use crate::error::Result;
 use crate::model::{Position, RawPage, SourceSummary, Split};
+use crate::plan::SourceSpec;
+use crate::storage::open_existing;
+use dynamodb::DynamodbExport;
+use mongodb::{Mongodump, Stated};
 
 /// A place rows can be read from, in parallel and again.
 pub trait Source: Send + Sync {
@@ -43,6 +47,25 @@ pub struct SourcePlan {
     pub summary: SourceSummary,
     /// The work, in source order.
     pub splits: Vec<Split>,
+}
+
+/// Opens the source that a plan names; rows may be `max_row_bytes` large.
+///
+/// # Errors
+/// `Usage` when there is no such place. What it holds is looked at by [`Source::plan`].
+pub fn open(spec: &SourceSpec, max_row_bytes: u64) -> Result<Box<dyn Source>> {
+    let options = ReadOptions::new(max_row_bytes);
+    match spec {
+        SourceSpec::DynamodbExport { url } => {
+            Ok(Box::new(DynamodbExport::new(open_existing(url)?, options)))
+        }
+        SourceSpec::Mongodump { url, expected_rows, expected_sha256 } => {
+            let (folder, file) = url.rsplit_once('/').unwrap_or((".", url));
+            let stated = Stated { rows: *expected_rows, sha256: expected_sha256.clone() };
+            let folder = if folder.is_empty() { "/" } else { folder };
+            Ok(Box::new(Mongodump::new(open_existing(folder)?, file, stated, options)))
+        }
+    }
 }
 
 /// Sizes in which a source is cut and read.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
-use object_store::path::Path;
+use object_store::path::{Path, PathPart};
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::storage::store_error;
 
 /// Ranges that are fetched ahead of the one being used.
 const FETCHES_IN_FLIGHT: usize = 2;
@@ -24,7 +25,8 @@ pub(super) struct Folder {
 impl Folder {
     /// The path of `below`, which may descend through folders.
     pub(super) fn path(&self, below: &str) -> Path {
-        below.split('/').fold(self.prefix.clone(), Path::join)
+        let part = |name| PathPart::parse(name).unwrap_or_else(|_| PathPart::from(name));
+        below.split('/').fold(self.prefix.clone(), |path, name| path.join(part(name)))
     }
 
     /// The bytes of the object `below`, or none when there is none.
@@ -40,7 +42,7 @@ impl Folder {
         match found {
             Ok(bytes) => Ok(Some(bytes)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(store_error("reading", &path, error)),
+            Err(error) => Err(store_error("read a source", &path, error)),
         }
     }
 
@@ -53,7 +55,7 @@ impl Folder {
         match self.store.head(&path).await {
             Ok(meta) => Ok(Some((meta.size, meta.e_tag))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(store_error("looking for", &path, error)),
+            Err(error) => Err(store_error("look for a source", &path, error)),
         }
     }
 
@@ -81,8 +83,7 @@ impl Folder {
                 match fetched {
                     Ok(bytes) if bytes.len() as u64 == to - from => Ok(bytes),
                     Ok(_) | Err(object_store::Error::Precondition { .. }) => Err(changed(&path)),
-                    Err(object_store::Error::NotFound { .. }) => Err(gone(&path)),
-                    Err(error) => Err(store_error("reading", &path, error)),
+                    Err(error) => Err(store_error("read a source", &path, error)),
                 }
             }
         };
@@ -93,17 +94,4 @@ impl Folder {
 fn changed(path: &Path) -> Error {
     Error::new(ErrorKind::Verification, "reading a source: the file changed meanwhile")
         .with("file", path)
-}
-
-fn gone(path: &Path) -> Error {
-    Error::new(ErrorKind::Verification, "reading a source: the file is missing").with("file", path)
-}
-
-pub(super) fn store_error(doing: &str, path: &Path, error: object_store::Error) -> Error {
-    let kind = match &error {
-        object_store::Error::PermissionDenied { .. }
-        | object_store::Error::Unauthenticated { .. } => ErrorKind::Permission,
-        _ => ErrorKind::Transient,
-    };
-    Error::new(kind, format!("{doing} a stored file failed")).with("file", path).with_source(error)
 }

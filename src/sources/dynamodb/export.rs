@@ -3,20 +3,18 @@
 //! Does not own the manifests' format (`manifest`) nor how a file is read (`pages`).
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, TryStreamExt};
 use futures::{FutureExt, StreamExt};
-use object_store::ObjectStore;
-use object_store::path::Path;
 
 use super::manifest::ExportManifest;
 use crate::error::Result;
 use crate::model::{Position, RawFormat, RawPage, SourceSummary, Split, SplitId};
-use crate::sources::object::{Folder, store_error};
+use crate::sources::object::Folder;
 use crate::sources::pages::{pages, verification};
 use crate::sources::{ReadOptions, Source, SourcePlan};
+use crate::storage::{Location, store_error};
 
 /// An export as AWS lays it out: a folder of manifests, and data files below `data/`.
 #[derive(Debug, Clone)]
@@ -27,16 +25,11 @@ pub struct DynamodbExport {
 }
 
 impl DynamodbExport {
-    /// The export whose `manifest-summary.json` lies in the folder `prefix` of `store`, which
-    /// people know as `url`.
+    /// The export in `folder`, beside its `manifest-summary.json`.
     #[must_use]
-    pub fn new(
-        store: Arc<dyn ObjectStore>,
-        prefix: Path,
-        url: impl Into<String>,
-        options: ReadOptions,
-    ) -> Self {
-        Self { folder: Folder { store, prefix }, url: url.into(), options }
+    pub fn new(folder: Location, options: ReadOptions) -> Self {
+        let Location { store, prefix, url } = folder;
+        Self { folder: Folder { store, prefix }, url, options }
     }
 
     async fn cut(&self) -> Result<SourcePlan> {
@@ -78,7 +71,7 @@ impl DynamodbExport {
         self.folder
             .store
             .list(Some(&data))
-            .map_err(|error| store_error("listing", &data, error))
+            .map_err(|error| store_error("list the data files", &data, error))
             .try_filter_map(|meta| async move {
                 let name = meta.location.filename().map(|name| format!("data/{name}"));
                 Ok(name.map(|name| (name, meta.size)))

@@ -2,13 +2,11 @@
 //!
 //! Does not own how a file is read (`pages`).
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, TryStreamExt};
-use object_store::ObjectStore;
-use object_store::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::hop::{Hopper, Range};
@@ -18,6 +16,7 @@ use crate::model::{Position, RawFormat, RawPage, SourceSummary, Split, SplitId};
 use crate::sources::object::Folder;
 use crate::sources::pages::{pages, rows_error, verification};
 use crate::sources::{ReadOptions, Source, SourcePlan};
+use crate::storage::Location;
 
 /// What a job states about a dump.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,20 +40,14 @@ pub struct Mongodump {
 }
 
 impl Mongodump {
-    /// The dump `file` in the folder `prefix` of `store`, which people know as `url`.
+    /// The dump called `file` in `folder`.
     #[must_use]
-    pub fn new(
-        store: Arc<dyn ObjectStore>,
-        prefix: Path,
-        file: impl Into<String>,
-        url: impl Into<String>,
-        stated: Stated,
-        options: ReadOptions,
-    ) -> Self {
+    pub fn new(folder: Location, file: &str, stated: Stated, options: ReadOptions) -> Self {
+        let Location { store, prefix, url } = folder;
         Self {
             folder: Folder { store, prefix },
-            file: file.into(),
-            url: url.into(),
+            file: file.to_owned(),
+            url: format!("{}/{file}", url.trim_end_matches('/')),
             stated,
             options,
             version: OnceLock::new(),
