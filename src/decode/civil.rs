@@ -150,3 +150,95 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
     let before = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     Some(before + (month * 153 + 2) / 5 + day - 1 - 719_468)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use jiff::civil::Date;
+    use jiff::tz::Offset;
+    use proptest::prelude::*;
+
+    fn instant(text: &str) -> Result<(i64, Option<i16>), ReasonCode> {
+        parse_instant(text.as_bytes()).map(|instant| (instant.micros, instant.offset_minutes))
+    }
+
+    #[test]
+    fn instants_are_read_as_written() {
+        for (text, wanted) in [
+            ("1970-01-01T00:00:00Z", (0, Some(0))),
+            ("1970-01-01t00:00:01z", (1_000_000, Some(0))),
+            ("1970-01-01 00:01", (60_000_000, None)),
+            ("1970-01-01T00:00:00.5+01:00", (-3_599_500_000, Some(60))),
+            ("1970-01-01T00:00:00-0330", (12_600_000_000, Some(-210))),
+            ("1970-01-01T00:00:00+10", (-36_000_000_000, Some(600))),
+            ("1970-01-01T00:00:00.123456000Z", (123_456, Some(0))),
+            ("1970-01-01T00:00:00-00:00", (0, Some(0))),
+        ] {
+            assert_eq!(instant(text), Ok(wanted), "{text}");
+        }
+        assert_eq!(instant("1970-01-01T00:00:00.1234567Z"), Err(ReasonCode::TimestampTooFine));
+    }
+
+    #[test]
+    fn what_is_no_instant_is_refused() {
+        for text in [
+            "",
+            "1970-01-01",
+            "1970-01-01T",
+            "1970-01-01T00",
+            "1970-01-01T24:00:00Z",
+            "1970-01-01T23:60:00Z",
+            "1970-01-01T23:59:60Z",
+            "1970-01-01T00:00:00.Z",
+            "1970-01-01T00:00:00,5Z",
+            "1970-01-01T00:00:00 Z",
+            "1970-01-01T00:00:00+24:00",
+            "1970-01-01T00:00:00+01:60",
+            "1970-01-01T00:00:00+1",
+            "1970-01-01T00:00:00+01:",
+            "1970-01-01T00:00:00+01:00:00",
+            "1970-01-01T00:00:00Z[UTC]",
+            "1970-1-01T00:00:00Z",
+            "19700101T000000Z",
+            "1970-02-30T00:00:00Z",
+            "-1970-01-01T00:00:00Z",
+            "1970-01-01T00:00:0\u{661}Z",
+        ] {
+            assert_eq!(instant(text), Err(ReasonCode::TimestampMalformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_day_of_the_calendar_is_itself() {
+        let mut date = Date::constant(1, 1, 1);
+        for day in DAYS {
+            assert_eq!(parse_date(date.to_string().as_bytes()), Some(day), "{date}");
+            date = date.tomorrow().unwrap_or(date);
+        }
+        for text in
+            ["1900-02-29", "2023-02-29", "2023-04-31", "2023-00-01", "2023-13-01", "2023-01-00"]
+        {
+            assert_eq!(parse_date(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn instants_agree_with_jiff(
+            micros in -62_135_000_000_000_000_i64..253_402_000_000_000_000, minutes in -1439_i32..1440,
+        ) {
+            let offset = Offset::from_seconds(minutes * 60).unwrap();
+            let text = Timestamp::from_microsecond(micros).unwrap().display_with_offset(offset);
+            let wanted = Ok((micros, i16::try_from(minutes).ok()));
+            prop_assert_eq!(instant(&text.to_string()), wanted, "{}", text);
+        }
+
+        #[test]
+        fn no_text_is_too_strange(text in "\\PC{0,40}", cut in 0_usize..40) {
+            let _ = instant(&text);
+            let written = "2024-02-29T23:59:59.123456789+13:45";
+            let _ = instant(&format!("{}{text}", &written[..cut.min(written.len())]));
+        }
+    }
+}

@@ -85,7 +85,7 @@ impl FieldColumn {
             FieldType::Boolean => Column::Boolean(boolean::BooleanColumn::new(field.coerce)),
             FieldType::Date => Column::Date(date::DateColumn::default()),
             FieldType::Timestamp(form) => {
-                Column::Timestamp(timestamp::TimestampColumn::new(form.clone()))
+                Column::Timestamp(Box::new(timestamp::TimestampColumn::new(form.clone())))
             }
             FieldType::Binary => Column::Binary(binary::BinaryColumn::default()),
             FieldType::List { element, set } => {
@@ -164,7 +164,7 @@ enum Column {
     Decimal(decimal::DecimalColumn),
     Boolean(boolean::BooleanColumn),
     Date(date::DateColumn),
-    Timestamp(timestamp::TimestampColumn),
+    Timestamp(Box<timestamp::TimestampColumn>),
     Binary(binary::BinaryColumn),
     List(list::ListColumn),
     Structure(structure::StructureColumn),
