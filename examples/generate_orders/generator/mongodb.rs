@@ -25,7 +25,7 @@ pub struct Dump {
 #[derive(Debug)]
 enum Stored {
     Plain(Hashing),
-    Gzip(GzEncoder<Hashing>),
+    Gzip(Box<GzEncoder<Hashing>>),
 }
 
 /// Counts the stored bytes' checksum as they are written.
@@ -74,7 +74,7 @@ impl Dump {
             let mut gzip = GzEncoder::new(File::create(metadata_path)?, Compression::new(6));
             gzip.write_all(metadata.to_string().as_bytes())?;
             gzip.finish()?;
-            Stored::Gzip(GzEncoder::new(hashing, Compression::new(6)))
+            Stored::Gzip(Box::new(GzEncoder::new(hashing, Compression::new(6))))
         } else {
             fs::write(metadata_path, metadata.to_string())?;
             Stored::Plain(hashing)
