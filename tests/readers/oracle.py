@@ -258,7 +258,10 @@ def exact_number(value) -> Decimal | None:
         return None
     if isinstance(value, Number):
         value = Decimal(value.text) if re.fullmatch(NUMBER, value.text) else None
-    if isinstance(value, (int, float)):
+    if isinstance(value, float):
+        # A double stands for a number only where it is a whole one that it can tell apart.
+        value = Decimal(value) if value.is_integer() and abs(value) <= 2**53 else None
+    if isinstance(value, int):
         value = Decimal(value)
     if not isinstance(value, Decimal) or not value.is_finite():
         return None

@@ -43,15 +43,18 @@ def test_a_dry_run_writes_nothing(project):
 
 
 def test_latest_is_what_the_record_names(published):
-    hashed = {file["sha256"] for file in published.summary["files"]}
-    latest = sorted(
-        str(path.relative_to(published.project.target))
-        for path in everything(published.project.target / "latest")
-    )
-    assert latest == sorted(published.summary["latest"])
-    for path in latest:
-        content = (published.project.target / path).read_bytes()
-        assert hashlib.sha256(content).hexdigest() in hashed, path
+    target = published.project.target
+    hashed = {
+        f"latest/dt={file['dt']}/{file['path'].rsplit('/')[-1]}": file["sha256"]
+        for file in published.summary["files"]
+    }
+    latest = {
+        str(path.relative_to(target)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in everything(target / "latest")
+        if not path.name.startswith("_")
+    }
+    assert latest == hashed
+    assert {path.rsplit("/", 1)[0] for path in latest} == set(published.summary["latest"])
 
 
 def test_verify_passes_what_a_run_published(published):
