@@ -56,8 +56,15 @@ impl Context {
         Self { row: 0, reasons: Vec::new(), walk, scratch: Vec::new() }
     }
 
+    /// Adds a reason for the row. The same one for many elements of a list is told once.
     pub fn refuse(&mut self, reason: Reason) {
-        self.reasons.push(RowReason { row: self.row, reason });
+        let same = |told: &Reason| {
+            (told.code, &told.field, told.found) == (reason.code, &reason.field, reason.found)
+        };
+        let mut of_row = self.reasons.iter().rev().take_while(|told| told.row == self.row);
+        if !of_row.any(|told| same(&told.reason)) {
+            self.reasons.push(RowReason { row: self.row, reason });
+        }
     }
 
     fn refuse_field(&mut self, misfit: Misfit, path: &Arc<str>, found: Option<FoundType>) {

@@ -153,6 +153,17 @@ fn all_reasons_of_a_row_are_kept() {
 }
 
 #[test]
+fn a_reason_that_holds_for_many_elements_is_told_once() {
+    let contract = contract(vec![list("c", field("c[]", FieldType::Integer), false)]);
+    let many = [r#"{"S":"x"}"#; 1_000].join(",");
+    let row = format!(r#""c":{{"L":[{many},{{"N":"1.5"}}]}}"#);
+    let batch = decode_items(&contract, &[&row, &row]);
+    let once =
+        |row| [format!("{row} type_mismatch c[] S"), format!("{row} integer_has_fraction c[] N")];
+    assert_eq!(reasons(&batch), [once(0), once(1)].concat());
+}
+
+#[test]
 fn sets_are_sorted_by_value_within_their_rows() {
     let contract = contract(vec![
         list("texts", field("texts[]", FieldType::Text), true),
