@@ -1,7 +1,17 @@
 //! The expression tree of a contract's rules.
 //!
-//! Owns the tree (and its parser and type check in `parse`). Does not own evaluation, which is
-//! `transform::rules`. Numbers are exact decimals, comparison with NULL is NULL.
+//! Owns the tree, its text form (`parse`, `display`) and its type check (`types`). Does not own
+//! evaluation, which is `transform::rules`. Numbers are exact decimals, comparison with NULL is
+//! NULL.
+
+mod display;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub use parse::{parse, parse_number};
+pub use types::{Type, type_of};
 
 /// An expression over one row.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,10 +4,17 @@
 //! (`decode`, `transform`) nor where, when and how much is exported (`config`).
 
 pub mod contract;
+mod describe;
+pub mod document;
 pub mod expression;
+mod folder;
+mod odcs;
 pub mod schema;
 
 pub use contract::{
     Checks, Contract, Derived, EpochUnit, Field, FieldType, Format, GapFold, Limits, LocalTime,
     Normalize, Rule, Severity, SourcePaths, TextZone, TimestampType, UniqueRule, WhenNull,
 };
+pub use describe::{describe, describe_json};
+pub use folder::Catalog;
+pub use odcs::{load_contract, parse_contract};

@@ -1,0 +1,122 @@
+//! The `quality` list of the dataset: rules over a row, and fields that must be unique.
+//!
+//! Does not own expressions (`expression`) nor judging rows by them (`transform`).
+
+use std::sync::Arc;
+
+use super::lint::Lines;
+use super::section::Section;
+use crate::catalog::contract::{Field, Rule, Severity, UniqueRule, WhenNull};
+use crate::catalog::expression::{self, Type};
+
+/// Keys of the standard that change nothing about what a rule does.
+const PROSE_KEYS: &[&str] = &[
+    "id",
+    "authoritativeDefinitions",
+    "businessImpact",
+    "customProperties",
+    "dimension",
+    "method",
+    "schedule",
+    "scheduler",
+    "tags",
+];
+
+/// The rules of `dataset`, whose expressions are about `fields`.
+pub(super) fn read(
+    dataset: &Section<'_, '_>,
+    fields: &[Field],
+    lines: &mut Lines,
+) -> (Vec<Rule>, Vec<UniqueRule>) {
+    let (mut rules, mut unique) = (Vec::new(), Vec::new());
+    for node in dataset.list("quality") {
+        let Some(mut section) = Section::new(node, "a rule", dataset.mistakes) else { continue };
+        let Some((name, line)) = section.required_text("name") else { continue };
+        section.what = format!("rule `{name}`");
+        if let Some(earlier) = lines.add_rule(name, line) {
+            section.mistake("name", format!("rule `{name}` stands on line {earlier} already"));
+        }
+        match section.word("type", &[("custom", true), ("library", false)]) {
+            Some(true) => rules.extend(read_rule(section, name, fields)),
+            Some(false) => unique.extend(read_unique(section, name)),
+            None if section.has("type") => {}
+            None => section.mistakes.add(section.line, format!("{} has no `type`", section.what)),
+        }
+    }
+    (rules, unique)
+}
+
+fn read_rule(section: Section<'_, '_>, name: &str, fields: &[Field]) -> Option<Rule> {
+    for key in ["engine", "severity", "implementation"] {
+        if !section.has(key) {
+            section.mistakes.add(section.line, format!("{} has no `{key}`", section.what));
+        }
+    }
+    section.word("engine", &[("consign", ())]);
+    let severity = section.word(
+        "severity",
+        &[("reject", Severity::Reject), ("exclude", Severity::Exclude), ("warn", Severity::Warn)],
+    );
+    let reason = read_reason(&section);
+    let mut expression = None;
+    let mut when_null = None;
+    if let Some(implementation) = section.section("implementation") {
+        expression = implementation.required_text("expression");
+        when_null =
+            implementation.word("whenNull", &[("keep", WhenNull::Keep), ("act", WhenNull::Act)]);
+        implementation.finish(&[]);
+    }
+    let (text, line) = expression?;
+    let compiled = expression::parse(text).and_then(|expression| {
+        match expression::type_of(&expression, fields)? {
+            Type::Boolean | Type::Null => Ok(expression),
+            other => Err(format!("it must be true or false, it is {other}")),
+        }
+    });
+    let compiled = compiled.map_err(|why| {
+        section.mistakes.add(line, format!("the expression of {}: {why}", section.what));
+    });
+    section.finish(PROSE_KEYS);
+    Some(Rule {
+        name: Arc::from(name),
+        severity: severity?,
+        text: text.to_owned(),
+        expression: compiled.ok()?,
+        when_null: when_null.unwrap_or(WhenNull::Keep),
+        reason,
+    })
+}
+
+/// A `duplicateValues` metric of the standard's own library.
+fn read_unique(section: Section<'_, '_>, name: &str) -> Option<UniqueRule> {
+    for key in ["metric", "mustBe", "arguments"] {
+        if !section.has(key) {
+            section.mistakes.add(section.line, format!("{} has no `{key}`", section.what));
+        }
+    }
+    section.word("metric", &[("duplicateValues", ())]);
+    section.word("mustBe", &[("0", ())]);
+    section.word("unit", &[("rows", ())]);
+    section.word("severity", &[("reject", ())]);
+    let reason = read_reason(&section);
+    let mut fields = Vec::new();
+    if let Some(arguments) = section.section("arguments") {
+        fields = arguments.texts("properties").into_iter().map(|(f, _)| f.to_owned()).collect();
+        if fields.is_empty() {
+            let message = format!("{} names no `properties`", section.what);
+            section.mistakes.add(arguments.line, message);
+        }
+        arguments.finish(&[]);
+    }
+    section.finish(PROSE_KEYS);
+    Some(UniqueRule { name: Arc::from(name), fields, reason })
+}
+
+fn read_reason(section: &Section<'_, '_>) -> String {
+    let reason = section.prose("description");
+    if reason.is_empty() {
+        let message = format!("{} has no `description`: people need its reason", section.what);
+        section.mistakes.add(section.line, message);
+    }
+    reason
+}
