@@ -8,9 +8,11 @@ mod data_file;
 mod ledger;
 mod reason;
 mod split;
+mod sums;
 
 pub use batch::{Batch, RawRows, RowExclusion, RowReason};
 pub use data_file::{DataFile, FileFormat};
 pub use ledger::{Ledger, SplitTally, Tally};
 pub use reason::{FoundType, Reason, ReasonCode};
 pub use split::{PageContent, Position, RawFormat, RawPage, SourceSummary, Split, SplitId};
+pub use sums::Sums;

@@ -75,6 +75,12 @@ impl RunColumns {
         })
     }
 
+    /// A batch of a run from its columns.
+    pub(super) fn batch(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+        RecordBatch::try_new(Arc::clone(&self.schema), columns)
+            .or_err(ErrorKind::Unexpected, "a batch does not have the contract's columns")
+    }
+
     /// The candidates of a batch, with the hidden columns.
     pub(super) fn of_routed(&self, routed: &Routed, keys: &BinaryArray) -> Result<RecordBatch> {
         let batch = &routed.batch;
@@ -90,8 +96,7 @@ impl RunColumns {
         if self.keeps_raw {
             columns.extend(raw_columns(routed));
         }
-        let all = RecordBatch::try_new(Arc::clone(&self.schema), columns)
-            .or_err(ErrorKind::Unexpected, "a batch does not have the contract's columns")?;
+        let all = self.batch(columns)?;
         if rows.len() == all.num_rows() {
             return Ok(all);
         }

@@ -24,7 +24,7 @@ use super::spill::{Spill, SpillRules};
 /// Parts of the memory budget that a worker's buffers divide into: what it holds, what it sorts,
 /// the page it reads, the batch it decodes, and as much again for the allocator.
 const SHARES_PER_WORKER: u64 = 6;
-pub(super) const MIN_SPILL_BYTES: u64 = 8 << 20;
+const MIN_SPILL_BYTES: u64 = 8 << 20;
 const MAX_SPILL_BYTES: u64 = 256 << 20;
 
 /// Extracts every split that no interrupted run has finished. Gives the checkpoints in the order

@@ -9,13 +9,12 @@ use rayon::prelude::*;
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{FileFormat, Ledger, ReasonCode, SplitId, Tally};
+use crate::model::{FileFormat, Ledger, ReasonCode, SplitId, Sums, Tally};
 use crate::plan::{OUTSIDE_WINDOW, RejectBudget};
 use crate::sinks::{Destination, WrittenFile, compare, filtered_rows, quarantine, reread};
 use crate::state::Checkpoint;
 
 use super::day;
-use super::sums::Sums;
 use super::write::WrittenDay;
 
 /// Reasons that a refusal names.
@@ -117,14 +116,14 @@ pub(super) fn sums_agree(
     checkpoints: &[Checkpoint],
     days: &[WrittenDay],
 ) -> Result<()> {
-    let mut decoded = Sums::new(contract);
+    let mut decoded = Sums::new(&contract.output_schema());
     for checkpoint in checkpoints {
         decoded.add_text(&checkpoint.sums)?;
     }
     let formats: std::collections::BTreeSet<FileFormat> =
         days.iter().flat_map(|day| &day.files).map(|written| written.file.format).collect();
     for format in formats {
-        let mut accounted = Sums::new(contract);
+        let mut accounted = Sums::new(&contract.output_schema());
         for day in days {
             accounted.add_sums(&day.merged.struck_sums);
             for written in day.files.iter().filter(|written| written.file.format == format) {

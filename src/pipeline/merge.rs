@@ -15,14 +15,13 @@ use arrow::datatypes::SchemaRef;
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::model::SplitId;
+use crate::model::{SplitId, Sums};
 use crate::state::{Checkpoint, Staging};
 use crate::transform::output_rows;
 
 use super::candidates::RunColumns;
 use super::row_set::{RowSet, SplitRows};
 use super::staged::StagedReader;
-use super::sums::Sums;
 
 /// Rows of an emitted batch.
 const BATCH_ROWS: usize = 8192;
@@ -75,7 +74,8 @@ pub(super) fn merge_day(
         heap.extend(cursor.next_batch(&columns)?.map(|batch| batch.head(index, cursor.split)));
     }
     let mut chunk = Chunk::new(contract, &columns, cursors.len());
-    let mut merged = Merged { emitted: BTreeMap::new(), struck_sums: Sums::new(contract) };
+    let mut merged =
+        Merged { emitted: BTreeMap::new(), struck_sums: Sums::new(&contract.output_schema()) };
     while let Some(mut head) = heap.peek_mut() {
         let cursor = &mut cursors[head.cursor];
         let ordinal = head.ordinals.value(head.row);
@@ -265,3 +265,6 @@ impl Chunk {
         output_rows(&rows, &Arc::clone(&self.output))
     }
 }
+
+#[cfg(test)]
+mod tests;

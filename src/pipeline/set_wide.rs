@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Date32Type, UInt16Type, UInt32Type, UInt64Type};
 use rayon::prelude::*;
@@ -59,8 +59,7 @@ pub(super) fn not_unique(
             let files = |c| unique_files(c, rule);
             let rows = key_index::bucket(staging, checkpoints, files, index)?;
             let rows = without(&rows, older)?;
-            let values = [column::KEY, column::SPLIT, column::ROW];
-            let shared = frames::shared_values(&project(&rows, &values)?)?;
+            let shared = frames::shared_values(&values(&rows)?)?;
             Ok((rows, shared))
         })?;
         let mut counted = RowSet::default();
@@ -128,6 +127,13 @@ impl Struck {
         }
         struck
     }
+}
+
+/// Entries of a unique rule's index: what the index calls a key is the value.
+fn values(rows: &RecordBatch) -> Result<RecordBatch> {
+    let columns = [("value", column::KEY), ("split", column::SPLIT), ("row", column::ROW)];
+    let columns = columns.map(|(name, index)| (name, ArrayRef::clone(rows.column(index))));
+    RecordBatch::try_from_iter(columns).or_err(ErrorKind::Unexpected, "could not read a key index")
 }
 
 fn project(rows: &RecordBatch, columns: &[usize]) -> Result<RecordBatch> {

@@ -9,7 +9,7 @@ use arrow::array::{Array, BinaryArray, Int64Array};
 
 use crate::catalog::Contract;
 use crate::error::Result;
-use crate::model::{RowReason, Split};
+use crate::model::{RowReason, Split, Sums};
 use crate::sinks::quarantine::{RejectBuilder, RejectedRow};
 use crate::state::{Checkpoint, StagedFile, Verdicts};
 
@@ -19,7 +19,6 @@ use super::key_index::{Entry, KeyIndexBuilder};
 use super::keys::{KeyEncoder, versions};
 use super::route::{ExclusionNames, Routed, Verdict};
 use super::staged::StagedWriter;
-use super::sums::Sums;
 
 /// What every split of a run is spilled by.
 pub(super) struct SpillRules<'a> {
@@ -77,7 +76,7 @@ impl<'a> Spill<'a> {
             rows_read: 0,
             days: BTreeMap::new(),
             warnings: BTreeMap::new(),
-            sums: Sums::new(rules.contract),
+            sums: Sums::new(&rules.contract.output_schema()),
             runs: RunBuilder::new(rules.columns.clone()),
             index: KeyIndexBuilder::new("keys".to_owned()),
             unique: unique.collect(),

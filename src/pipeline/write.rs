@@ -21,6 +21,9 @@ use super::merge::{Extracted, Merged, RefusedRow, merge_day};
 use super::set_wide::Struck;
 use super::staged::StagedWriter;
 
+/// Refused rows of a day that are held in memory, bytes.
+const REJECT_BYTES: usize = 8 << 20;
+
 /// A day's files, and how its rows were accounted for.
 pub(super) struct WrittenDay {
     pub(super) day: i32,
@@ -120,7 +123,7 @@ impl<'a> RefusedOfDay<'a> {
             raw,
             raw_format: checkpoint.split.format,
         });
-        if self.rows.bytes() > super::extract::MIN_SPILL_BYTES {
+        if self.rows.bytes() > REJECT_BYTES {
             self.flush()?;
         }
         Ok(())

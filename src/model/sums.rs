@@ -5,14 +5,13 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Decimal128Type, i256};
+use arrow::datatypes::{DataType, Decimal128Type, Schema, i256};
 
-use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Running sums of a contract's top-level decimal columns.
+/// Running sums of the top-level decimal columns of a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sums(Vec<Sum>);
+pub struct Sums(Vec<Sum>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Sum {
@@ -23,9 +22,9 @@ struct Sum {
 }
 
 impl Sums {
-    /// Zero for each decimal column.
-    pub(super) fn new(contract: &Contract) -> Self {
-        let schema = contract.output_schema();
+    /// Zero for each decimal column of `schema`.
+    #[must_use]
+    pub fn new(schema: &Schema) -> Self {
         let sums = schema.fields().iter().enumerate().filter_map(|(column, field)| {
             let DataType::Decimal128(_, scale) = field.data_type() else { return None };
             let scale = usize::try_from(*scale).unwrap_or(0);
@@ -34,8 +33,8 @@ impl Sums {
         Self(sums.collect())
     }
 
-    /// Adds every row of `rows`, whose first columns are the contract's.
-    pub(super) fn add(&mut self, rows: &RecordBatch) {
+    /// Adds every row of `rows`, whose first columns are those of the schema.
+    pub fn add(&mut self, rows: &RecordBatch) {
         for sum in &mut self.0 {
             let values = rows.column(sum.column).as_primitive::<Decimal128Type>();
             let total: i256 = values
@@ -47,7 +46,7 @@ impl Sums {
     }
 
     /// Adds one row of `rows`.
-    pub(super) fn add_row(&mut self, rows: &RecordBatch, row: usize) {
+    pub fn add_row(&mut self, rows: &RecordBatch, row: usize) {
         for sum in &mut self.0 {
             let values = rows.column(sum.column).as_primitive::<Decimal128Type>();
             if values.is_valid(row) {
@@ -56,18 +55,38 @@ impl Sums {
         }
     }
 
-    /// Adds other sums of the same contract.
-    pub(super) fn add_sums(&mut self, other: &Self) {
+    /// Adds other sums of the same schema.
+    pub fn add_sums(&mut self, other: &Self) {
         for (sum, other) in self.0.iter_mut().zip(&other.0) {
             sum.total = sum.total.wrapping_add(other.total);
         }
+    }
+
+    /// Adds one value of a column, as plain text at the column's scale.
+    ///
+    /// # Errors
+    /// `Verification` when there is no such decimal column or the text is no decimal of its scale.
+    pub fn add_value(&mut self, column: usize, text: &str) -> Result<()> {
+        let sum = self.0.iter_mut().find(|sum| sum.column == column);
+        let parsed = sum.and_then(|sum| Some((parse(text, sum.scale)?, sum)));
+        let (value, sum) = parsed.ok_or_else(|| {
+            Error::new(ErrorKind::Verification, "a decimal is not written at its scale")
+                .with("column", column)
+        })?;
+        sum.total = sum.total.wrapping_add(value);
+        Ok(())
+    }
+
+    /// Positions of the columns that are summed.
+    pub fn columns(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().map(|sum| sum.column)
     }
 
     /// Adds sums written by [`Sums::to_text`] or by a file writer.
     ///
     /// # Errors
     /// `Verification` when a column's sum is absent or not a decimal of its scale.
-    pub(super) fn add_text(&mut self, texts: &BTreeMap<String, String>) -> Result<()> {
+    pub fn add_text(&mut self, texts: &BTreeMap<String, String>) -> Result<()> {
         for sum in &mut self.0 {
             let total = texts.get(&sum.name).and_then(|text| parse(text, sum.scale));
             let total = total.ok_or_else(|| {
@@ -80,7 +99,8 @@ impl Sums {
     }
 
     /// Each column's sum as plain text at its scale.
-    pub(super) fn to_text(&self) -> BTreeMap<String, String> {
+    #[must_use]
+    pub fn to_text(&self) -> BTreeMap<String, String> {
         self.0.iter().map(|sum| (sum.name.clone(), format(sum.total, sum.scale))).collect()
     }
 }

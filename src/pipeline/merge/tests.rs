@@ -1,0 +1,160 @@
+//! The merge gives the same rows however often a split spilled, and accounts for each.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{
+    AsArray, BinaryArray, Date32Array, StringArray, TimestampMicrosecondArray, UInt64Array,
+};
+use arrow::compute::concat_batches;
+use proptest::prelude::*;
+
+use super::*;
+use crate::catalog::load_contract;
+use crate::model::{RawFormat, Split};
+use crate::pipeline::candidates::RunBuilder;
+
+fn users() -> Contract {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut contract = load_contract(&root.join("schemas/users/v1.odcs.yaml")).unwrap();
+    contract.unique.clear();
+    contract
+}
+
+/// Candidates with the given (day, key, ordinal), as the spill hands them to a run.
+fn candidates(contract: &Contract, rows: &[(i32, String, u64)]) -> RecordBatch {
+    let columns = RunColumns::new(contract);
+    let texts = || Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.1.clone())));
+    let instants = || {
+        let values = rows.iter().map(|r| i64::from(r.0));
+        Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
+    };
+    let days = || Arc::new(Date32Array::from_iter_values(rows.iter().map(|r| r.0)));
+    let keys = BinaryArray::from_iter_values(rows.iter().map(|r| r.1.as_bytes()));
+    let ordinals = UInt64Array::from_iter_values(rows.iter().map(|r| r.2));
+    let mut arrays: Vec<arrow::array::ArrayRef> = Vec::new();
+    for field in &contract.fields {
+        arrays.push(match field.data_type {
+            crate::catalog::FieldType::Text => texts(),
+            crate::catalog::FieldType::Date => days(),
+            _ => instants(),
+        });
+    }
+    arrays.extend([days() as _, Arc::new(keys) as _, Arc::new(ordinals) as _]);
+    columns.batch(arrays).unwrap()
+}
+
+fn split(id: u32) -> Split {
+    Split {
+        id: SplitId(id),
+        source: 0,
+        name: format!("split {id}"),
+        path: String::new(),
+        format: RawFormat::Bson,
+        gzip: false,
+        range: None,
+        bytes: 0,
+        expected_rows: None,
+        md5_base64: None,
+    }
+}
+
+/// Spills the rows of two splits, `spill_rows` at a time, and merges day 1.
+fn merged(
+    rows: &[Vec<(i32, String, u64)>],
+    spill_rows: usize,
+    older: &RowSet,
+    refused: &RowSet,
+) -> (Vec<String>, Vec<u64>, u64) {
+    let contract = users();
+    let root = tempfile::tempdir().unwrap();
+    let staging = Staging::open(root.path(), "key", "run").unwrap();
+    let mut checkpoints = Vec::new();
+    for (id, rows) in (0u32..).zip(rows) {
+        let dir = staging.clear_split(SplitId(id)).unwrap();
+        let mut runs = RunBuilder::new(RunColumns::new(&contract));
+        for rows in rows.chunks(spill_rows) {
+            runs.push(candidates(&contract, rows));
+            runs.flush(&dir).unwrap();
+        }
+        checkpoints.push(Checkpoint {
+            split: split(id),
+            rows_read: rows.len() as u64,
+            days: BTreeMap::new(),
+            warnings: BTreeMap::new(),
+            runs: runs.finish(&dir).unwrap(),
+            indexes: vec![],
+            unique_values: vec![],
+            rejects: vec![],
+            sums: BTreeMap::new(),
+        });
+    }
+    let extracted = Extracted {
+        contract: &contract,
+        staging: &staging,
+        checkpoints: &checkpoints,
+        older,
+        refused,
+    };
+    let (mut emitted, mut handed_over) = (Vec::new(), Vec::new());
+    let merged = merge_day(
+        1,
+        extracted,
+        |rows| {
+            emitted.push(rows.clone());
+            Ok(())
+        },
+        |row| {
+            handed_over.push(row.row);
+            Ok(())
+        },
+    )
+    .unwrap();
+    let rows = concat_batches(&contract.output_schema(), &emitted).unwrap();
+    let ids = rows.column_by_name("user_id").unwrap().as_string::<i32>();
+    let ids = ids.iter().map(|id| id.unwrap().to_owned()).collect();
+    (ids, handed_over, merged.emitted.values().sum())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_come_in_key_order_once_each_however_they_were_spilled(
+        days in prop::collection::vec(0..3i32, 0..200),
+        spill_rows in 1..60usize,
+        struck in prop::collection::vec((0..2u32, 0..100u64), 0..20),
+        refused_rows in prop::collection::vec((0..2u32, 0..100u64), 0..20),
+    ) {
+        // Keys are scattered over both splits, so that runs interleave.
+        let mut rows = vec![Vec::new(), Vec::new()];
+        for (i, day) in days.iter().enumerate() {
+            let key = format!("{:04}", (i * 7919) % 10_007);
+            let ordinal = (i / 2) as u64;
+            rows[i % 2].push((*day, key, ordinal));
+        }
+        let (mut older, mut refused) = (RowSet::default(), RowSet::default());
+        struck.iter().for_each(|(split, row)| older.insert(SplitId(*split), *row));
+        refused_rows.iter().for_each(|(split, row)| refused.insert(SplitId(*split), *row));
+
+        let mut expected = Vec::new();
+        let mut expected_refused = 0;
+        for (split, rows) in (0u32..).zip(&rows) {
+            for (day, key, row) in rows {
+                if *day != 1 || older.contains(SplitId(split), *row) {
+                    continue;
+                }
+                if refused.contains(SplitId(split), *row) {
+                    expected_refused += 1;
+                } else {
+                    expected.push(key.clone());
+                }
+            }
+        }
+        expected.sort();
+        let (ids, handed_over, emitted) = merged(&rows, spill_rows, &older, &refused);
+        prop_assert_eq!(emitted, ids.len() as u64);
+        prop_assert_eq!(ids, expected);
+        prop_assert_eq!(handed_over.len(), expected_refused);
+    }
+}
