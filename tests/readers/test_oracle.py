@@ -146,7 +146,7 @@ def test_texts_sets_and_bytes_are_the_sources(fate):
 def test_a_refused_row_is_kept_with_its_bytes_and_reasons(fate):
     by_place = {row.place: row for row in fate.rows}
     for place, refused in fate.refused.items():
-        assert base64.b64decode(refused["raw"]) == by_place[place].raw, place
+        assert base64.b64decode(refused["raw_base64"]) == by_place[place].raw, place
         assert refused["reasons"], place
         assert all(reason["code"] for reason in refused["reasons"]), place
 
