@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{ObjectStore, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ErrorKind, Result, ResultExt};
+use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::storage::store_error;
+
+use super::store::{self, Created, Patience};
 
 /// What a run says before it writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +26,7 @@ pub struct Intent {
 /// Creates `_runs/<run_id>/intent.json`.
 ///
 /// # Errors
-/// `Permission` and `Transient` from the store.
+/// `Conflict` when another run has the same id, `Permission` and `Transient` from the store.
 pub async fn write_intent(
     store: &Arc<dyn ObjectStore>,
     root: &Path,
@@ -33,11 +35,15 @@ pub async fn write_intent(
     let path = root.clone().join("_runs").join(intent.run_id.as_str()).join("intent.json");
     let text = serde_json::to_vec_pretty(intent)
         .or_err(ErrorKind::Unexpected, "could not write what the run intends")?;
-    store
-        .put_opts(&path, text.into(), PutOptions::from(PutMode::Create))
-        .await
-        .map_err(|e| store_error("leave word of the run", &path, e))?;
-    Ok(())
+    let (doing, patience) = ("leave word of the run", Patience::default());
+    match store::create(store, &path, &text.into(), doing, patience).await? {
+        Created::Ours => Ok(()),
+        Created::Theirs(_) => {
+            Err(Error::new(ErrorKind::Conflict, "another run has the id of this one")
+                .with("run", &intent.run_id))
+        }
+        Created::Unknown(doubt) => Err(doubt),
+    }
 }
 
 /// Creates `_runs/<run_id>/done.json`: nothing of the run is in flight any more.

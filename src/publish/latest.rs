@@ -1,121 +1,206 @@
-//! The derived view `latest/`: the newest version of each day under names that never change, for
-//! readers that know paths only.
+//! `latest/`: the files of each day's newest version under names that do not change, for readers
+//! that know only paths.
 //!
-//! Derived means: made from the log alone, at any time, as often as one likes. It is not what
-//! publishes, and while it is refreshed a reader of two files may see two versions; each file is
-//! always whole.
+//! The view is made from the log and may be made again at any time. Each file is whole at every
+//! moment; a day of several files follows its record by a moment. What the view holds is noted
+//! in `_views/latest.json` with the tag the store gave each file, so that untouched days cost
+//! nothing and a file that was changed or lost is seen. Does not own which version is the
+//! newest (`log`).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures::TryStreamExt;
-use jiff::civil::Date;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::error::{ErrorKind, Result, ResultExt};
 use crate::model::DataFile;
 use crate::storage::store_error;
 
-use super::log::live_days;
+use super::log::{Log, live_days};
 use super::record::Committed;
+use super::store::{below, get};
 
-/// What a day of the view was made from; a file that readers of Parquet and CSV skip.
-const VERSION_FILE: &str = "_version.json";
+/// Files that are copied at the same time.
+const COPIES: usize = 8;
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Version {
-    run_id: String,
-    files: BTreeMap<String, String>, // SHA-256 by file name
+/// What the view was found to hold when it was last made. Lost, it is made again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    /// Newest commit it was made from.
+    commit: u64,
+    /// By path below the dataset's root.
+    files: BTreeMap<String, Copied>,
 }
 
-/// Brings `latest/` up to the log: days that changed are copied, new files first, then files
-/// that no longer belong there are removed. Gives the folders of all days, ascending.
+/// A file of the view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Copied {
+    /// SHA-256 (hex) of the data file it is a copy of.
+    sha256: String,
+    /// Size in bytes.
+    bytes: u64,
+    /// The store's tag of the copy.
+    e_tag: Option<String>,
+}
+
+/// Brings `latest/` up to the newest version of each day: new files first, then those that no
+/// version names are removed. Gives the paths of its files below the root, ascending.
 ///
 /// # Errors
-/// `Verification` when a file of a record is missing, `Permission` and `Transient` from the
-/// store. What is published stays published; running again repairs the view.
+/// `Verification` when a file that a record names is missing; `Permission` and `Transient` from
+/// the store; as [`Log::read_all`] when the log had to be read again.
 pub async fn refresh_latest(
     store: &Arc<dyn ObjectStore>,
     root: &Path,
     records: &[Committed],
 ) -> Result<Vec<String>> {
-    let mut folders = Vec::new();
-    for (day, seq) in live_days(records) {
-        let Some(committed) = records.iter().find(|c| c.record.seq == seq) else { continue };
-        let files: Vec<&DataFile> =
-            committed.record.files.iter().filter(|file| file.dt == Some(day)).collect();
-        refresh_day(store, root, day, &committed.record.run_id, &files).await?;
-        folders.push(format!("latest/dt={day}"));
+    let view = View { store, root, note_path: below(root, "_views/latest.json") };
+    let log = Log::new(store.clone(), root.clone());
+    let mut records = Cow::Borrowed(records);
+    let mut note = view.read_note().await?;
+    if note.commit > newest(&records) {
+        records = Cow::Owned(log.read_all().await?);
     }
-    Ok(folders)
+    // A run that commits meanwhile refreshes too, and may have been overtaken by us: whoever
+    // wrote last looks whether what it wrote is still the newest.
+    loop {
+        let wanted = wanted(&records);
+        let (made, changed) = view.make(&wanted, &note, newest(&records)).await?;
+        if made != note {
+            view.write_note(&made).await?;
+        }
+        let known = records.len();
+        if changed {
+            records = Cow::Owned(log.read_all().await?);
+        }
+        if records.len() == known {
+            return Ok(wanted.into_keys().collect());
+        }
+        note = made;
+    }
 }
 
-async fn refresh_day(
-    store: &Arc<dyn ObjectStore>,
-    root: &Path,
-    day: Date,
-    run_id: &str,
-    files: &[&DataFile],
-) -> Result<()> {
-    let folder = root.clone().join("latest").join(format!("dt={day}"));
-    let mut version = Version { run_id: run_id.to_owned(), files: BTreeMap::new() };
-    for file in files {
-        version.files.insert(file_name(file)?.to_owned(), file.sha256.clone());
-    }
-    let present = list(store, &folder).await?;
-    let wanted: BTreeSet<&str> = version.files.keys().map(String::as_str).collect();
-    let all_there = present.iter().map(String::as_str).filter(|n| *n != VERSION_FILE).eq(wanted);
-    if all_there && read_version(store, &folder).await?.as_ref() == Some(&version) {
-        return Ok(());
-    }
-    for file in files {
-        let from = Path::from_iter(root.parts().chain(Path::from(file.path.as_str()).parts()));
-        let to = folder.clone().join(file_name(file)?);
-        store.copy(&from, &to).await.map_err(|e| store_error("refresh the view", &to, e))?;
-    }
-    for name in present.iter().filter(|name| !version.files.contains_key(*name)) {
-        let stale = folder.clone().join(name.as_str());
-        match store.delete(&stale).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-            Err(e) => return Err(store_error("remove an old file of the view", &stale, e)),
+/// The files that the view should hold, by their path in it.
+fn wanted(records: &[Committed]) -> BTreeMap<String, DataFile> {
+    let live = live_days(records);
+    let mut wanted = BTreeMap::new();
+    for Committed { record, .. } in records {
+        for file in &record.files {
+            let Some(day) = file.dt.filter(|day| live.get(day) == Some(&record.seq)) else {
+                continue;
+            };
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            wanted.insert(format!("latest/dt={day}/{name}"), file.clone());
         }
     }
-    let path = folder.join(VERSION_FILE);
-    let text = serde_json::to_vec_pretty(&version)
-        .or_err(ErrorKind::Unexpected, "could not write the version of the view")?;
-    store
-        .put(&path, text.into())
-        .await
-        .map_err(|e| store_error("write the version of the view", &path, e))?;
-    Ok(())
+    wanted
 }
 
-async fn list(store: &Arc<dyn ObjectStore>, folder: &Path) -> Result<BTreeSet<String>> {
-    let found: Vec<_> = (store.list(Some(folder)))
-        .try_collect()
-        .await
-        .map_err(|e| store_error("list the view", folder, e))?;
-    Ok(found.iter().filter_map(|o| o.location.filename().map(str::to_owned)).collect())
+fn newest(records: &[Committed]) -> u64 {
+    records.last().map_or(0, |last| last.record.seq)
 }
 
-/// The version that the view was made from; `None` when there is none that can be read.
-async fn read_version(store: &Arc<dyn ObjectStore>, folder: &Path) -> Result<Option<Version>> {
-    let path = folder.clone().join(VERSION_FILE);
-    let bytes = match store.get(&path).await {
-        Ok(found) => found.bytes().await,
-        Err(e) => Err(e),
-    };
-    match bytes {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(object_store::Error::NotFound { .. }) => Ok(None),
-        Err(e) => Err(store_error("read the version of the view", &path, e)),
+struct View<'a> {
+    store: &'a Arc<dyn ObjectStore>,
+    root: &'a Path,
+    note_path: Path,
+}
+
+impl View<'_> {
+    /// Copies what differs, removes what is not wanted; whether there was anything to do.
+    async fn make(
+        &self,
+        wanted: &BTreeMap<String, DataFile>,
+        note: &Note,
+        commit: u64,
+    ) -> Result<(Note, bool)> {
+        let before = self.list().await?;
+        let outdated: Vec<_> = wanted
+            .iter()
+            .filter(|(path, file)| !is_noted(note.files.get(*path), before.get(*path), file))
+            .collect();
+        stream::iter(&outdated)
+            .map(|(path, file)| self.copy(file, path, before.get(*path)))
+            .buffer_unordered(COPIES)
+            .try_collect::<()>()
+            .await?;
+        let stale: BTreeSet<_> = before.keys().filter(|path| !wanted.contains_key(*path)).collect();
+        for path in &stale {
+            self.remove(path).await?;
+        }
+        let changed = !outdated.is_empty() || !stale.is_empty();
+        let after = if changed { self.list().await? } else { before.clone() };
+        let files = wanted.iter().filter_map(|(path, file)| {
+            let found = after.get(path)?;
+            let e_tag = found.e_tag.clone();
+            Some((path.clone(), Copied { sha256: file.sha256.clone(), bytes: file.bytes, e_tag }))
+        });
+        Ok((Note { commit, files: files.collect() }, changed))
+    }
+
+    /// Replaces a file of the view in one act.
+    async fn copy(&self, file: &DataFile, to: &str, there: Option<&ObjectMeta>) -> Result<()> {
+        let source = below(self.root, &file.path);
+        let copy = async {
+            let found = self.store.head(&source).await?;
+            // On a local disk a copy is a link to the data file, with one and the same tag. To
+            // link it again would leave the link's temporary name behind.
+            if there.is_some_and(|there| there.e_tag.is_some() && there.e_tag == found.e_tag) {
+                return Ok(());
+            }
+            self.store.copy(&source, &below(self.root, to)).await
+        };
+        copy.await.map_err(|fault| store_error("copy a published file to latest/", &source, fault))
+    }
+
+    async fn remove(&self, path: &str) -> Result<()> {
+        let path = below(self.root, path);
+        match self.store.delete(&path).await {
+            Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
+            Err(fault) => Err(store_error("remove an outdated file of latest/", &path, fault)),
+        }
+    }
+
+    /// What lies below `latest/`, by path below the root.
+    async fn list(&self) -> Result<BTreeMap<String, ObjectMeta>> {
+        let folder = below(self.root, "latest");
+        let objects: Vec<ObjectMeta> = (self.store.list(Some(&folder)).try_collect().await)
+            .map_err(|fault| store_error("list the view latest/", &folder, fault))?;
+        let relative = |object: ObjectMeta| {
+            let parts: Vec<_> = object.location.prefix_match(self.root)?.collect();
+            let path: Path = parts.into_iter().collect();
+            Some((path.to_string(), object))
+        };
+        Ok(objects.into_iter().filter_map(relative).collect())
+    }
+
+    /// The note, empty when it is absent or in a form that is not ours.
+    async fn read_note(&self) -> Result<Note> {
+        match get(self.store, &self.note_path).await {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
+            Err(StoreError::NotFound { .. }) => Ok(Note::default()),
+            Err(fault) => Err(store_error("read the note on latest/", &self.note_path, fault)),
+        }
+    }
+
+    async fn write_note(&self, note: &Note) -> Result<()> {
+        let bytes = serde_json::to_vec_pretty(note)
+            .or_err(ErrorKind::Unexpected, "could not write the note on latest/ as json")?;
+        let put = self.store.put(&self.note_path, bytes.into()).await;
+        put.map(drop)
+            .map_err(|fault| store_error("write the note on latest/", &self.note_path, fault))
     }
 }
 
-fn file_name(file: &DataFile) -> Result<&str> {
-    file.path.rsplit('/').next().filter(|name| !name.is_empty()).ok_or_else(|| {
-        Error::new(ErrorKind::Verification, "a commit record names a file without a name")
-    })
+/// Whether the file that is there is the copy of `file` that the note tells of.
+fn is_noted(note: Option<&Copied>, there: Option<&ObjectMeta>, file: &DataFile) -> bool {
+    let (Some(note), Some(there)) = (note, there) else { return false };
+    note.sha256 == file.sha256
+        && note.bytes == file.bytes
+        && there.size == file.bytes
+        && there.e_tag == note.e_tag
 }

@@ -1,236 +1,233 @@
-//! The log of a dataset: its records in order, and the one act that adds to it.
+//! The log of commits: `_log/00000000000000000001.json` and on, without gaps, each record naming
+//! the hash of the one before.
 //!
-//! Creating `_log/<next number>.json` if absent is the only thing that publishes. A lost reply
-//! is not a failure: after any doubtful answer the record is read back and tells whose it is.
+//! Owns the one act that publishes and who wins it. Does not own what the records say (`record`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt};
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::civil::Date;
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::store_error;
 
 use super::record::{CommitRecord, Committed};
+use super::store::{self, Created, Patience};
 
-/// Doubtful answers of the store for one number, before the outcome is called unknown.
-const MAX_TRIES: u32 = 8;
-/// First pause after a doubtful answer; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// Records read at once.
-const READ_AHEAD: usize = 16;
+/// Records that are read at the same time.
+const READERS: usize = 16;
+
+/// How an append ended, when it did not fail.
+#[derive(Debug, Clone)]
+pub enum Appended {
+    /// The record is in the log.
+    Committed(Committed),
+    /// A live record of the same key stands in the log; nothing was added.
+    AlreadyPublished(Committed),
+}
 
 /// The log of one dataset.
 #[derive(Debug, Clone)]
 pub struct Log {
     store: Arc<dyn ObjectStore>,
     root: Path,
-}
-
-/// How an attempt to publish ended.
-#[derive(Debug, Clone)]
-pub enum Appended {
-    /// The record stands.
-    Committed(Committed),
-    /// Another run had published the same in the meantime; its record stands.
-    AlreadyPublished(Committed),
+    patience: Patience,
 }
 
 impl Log {
     /// The log of the dataset at `root`.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>, root: Path) -> Self {
-        Self { store, root }
+        Self { store, root, patience: Patience::default() }
     }
 
-    /// All records, in order; empty when nothing was ever published.
+    /// Changes how long an append goes on when the store does not give a clear answer.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Every record, in order.
     ///
     /// # Errors
-    /// `Verification` when a number is missing or the chain of hashes is broken, `Usage` when a
-    /// newer program wrote a record, `Permission` and `Transient` from the store.
+    /// `Verification` when a record is missing, cannot be read or does not follow the one before;
+    /// `Usage` when a newer program wrote one; `Permission` and `Transient` from the store.
     pub async fn read_all(&self) -> Result<Vec<Committed>> {
-        let folder = self.root.clone().join("_log");
-        let listed: Vec<_> = (self.store.list(Some(&folder)))
-            .try_collect()
-            .await
-            .map_err(|e| store_error("list the log", &folder, e))?;
-        let mut seqs: Vec<u64> = listed.iter().filter_map(|o| seq_of(&o.location)).collect();
-        seqs.sort_unstable();
-        for (expected, found) in (1..).zip(&seqs) {
-            if expected != *found {
-                return Err(Error::new(ErrorKind::Verification, "a commit record is missing")
-                    .with("record", self.path(expected)));
-            }
-        }
-        let reads = seqs.into_iter().map(|seq| self.read(seq));
-        let records: Vec<Option<Committed>> =
-            futures::stream::iter(reads).buffered(READ_AHEAD).try_collect().await?;
-        let records: Vec<Committed> = records.into_iter().flatten().collect();
-        self.check_chain(&records)?;
+        let mut records = Vec::new();
+        self.read_newer(&mut records).await?;
         Ok(records)
     }
 
-    fn check_chain(&self, records: &[Committed]) -> Result<()> {
-        let mut previous: Option<&Committed> = None;
-        for (seq, committed) in (1..).zip(records) {
-            let record = &committed.record;
-            let follows = record.prev_sha256.as_ref() == previous.map(|p| &p.sha256);
-            if record.seq != seq || !follows {
-                return Err(Error::new(
-                    ErrorKind::Verification,
-                    "a commit record does not follow the one before it: one of them was altered",
-                )
-                .with("record", self.path(seq)));
+    /// Makes `record` the next one of the log: the one act that publishes. `base` is the last
+    /// record that the run knew when it began; a run that slept while another published one of
+    /// its days is refused. `seq`, `prev_sha256` and what each day replaces are filled in here.
+    ///
+    /// # Errors
+    /// `Conflict` when a day of the record was published after `base` by a run with other input;
+    /// `CommitUnknown` when the store leaves open whether the record was created; `Verification`,
+    /// `Usage`, `Permission` and `Transient` as [`Log::read_all`].
+    pub async fn append(&self, mut record: CommitRecord, base: Option<u64>) -> Result<Appended> {
+        let mut records = Vec::new();
+        loop {
+            self.read_newer(&mut records).await?;
+            if let Some(standing) = standing(&records, base, &record)? {
+                return Ok(standing);
             }
-            previous = Some(committed);
+            let live = live_days(&records);
+            for day in &mut record.days {
+                day.replaces = live.get(&day.dt).copied();
+            }
+            record.seq = last_seq(&records) + 1;
+            record.prev_sha256 = records.last().map(|last| last.sha256.clone());
+            let path = self.path(record.seq);
+            let bytes = Bytes::from(record.to_bytes()?);
+            let doing = "create the commit record";
+            match store::create(&self.store, &path, &bytes, doing, self.patience).await? {
+                Created::Ours => return Ok(Appended::Committed(Committed::from_bytes(&bytes)?)),
+                Created::Theirs(bytes) => self.push(&mut records, record.seq, &bytes)?,
+                Created::Unknown(doubt) => return Err(unknown(&path, doubt)),
+            }
+        }
+    }
+
+    /// Reads the records that follow the last one of `records`.
+    async fn read_newer(&self, records: &mut Vec<Committed>) -> Result<()> {
+        let folder = store::below(&self.root, "_log");
+        let listed = self.store.list_with_offset(Some(&folder), &self.path(last_seq(records)));
+        let mut seqs: Vec<u64> = listed
+            .try_filter_map(|object| async move { Ok(seq_of(&object.location)) })
+            .try_collect()
+            .await
+            .map_err(|fault| store_error("list the commit records", &folder, fault))?;
+        seqs.sort_unstable();
+        let mut found = stream::iter(seqs)
+            .map(|seq| async move {
+                let path = self.path(seq);
+                match store::get(&self.store, &path).await {
+                    Ok(bytes) => Ok((seq, bytes)),
+                    Err(fault) => Err(store_error("read a commit record", &path, fault)),
+                }
+            })
+            .buffered(READERS);
+        while let Some((seq, bytes)) = found.try_next().await? {
+            self.push(records, seq, &bytes)?;
         }
         Ok(())
     }
 
-    /// Publishes `record`; its number and its link to the record before are set here. `base` is
-    /// the number of the newest record that the run knew when it decided what to publish.
-    ///
-    /// # Errors
-    /// `Conflict` when a record after `base` publishes one of the same days from other input;
-    /// `CommitUnknown` when the store does not let it be decided whether the record stands;
-    /// `Permission` from the store.
-    pub async fn append(&self, mut record: CommitRecord, base: Option<u64>) -> Result<Appended> {
-        let mut seq = base.unwrap_or(0) + 1;
-        let mut previous = match base {
-            Some(base) => self.read(base).await?,
-            None => None,
-        };
-        loop {
-            // Whoever took the number first is looked at before a byte is sent.
-            if let Some(other) = self.read(seq).await? {
-                if let Some(outcome) = judge(&other, &record)? {
-                    return Ok(outcome);
-                }
-                (seq, previous) = (seq + 1, Some(other));
-                continue;
-            }
-            record.seq = seq;
-            record.prev_sha256 = previous.as_ref().map(|p| p.sha256.clone());
-            let standing = self.create(&record).await?;
-            if let Some(outcome) = judge(&standing, &record)? {
-                return Ok(outcome);
-            }
-            (seq, previous) = (seq + 1, Some(standing));
-        }
-    }
-
-    /// Creates the record under its number if absent, and gives the record that stands there.
-    async fn create(&self, record: &CommitRecord) -> Result<Committed> {
-        let path = self.path(record.seq);
-        let bytes = bytes::Bytes::from(record.to_bytes()?);
-        let mut pause = FIRST_PAUSE;
-        let mut last = None;
-        for _ in 0..MAX_TRIES {
-            let create = PutOptions::from(PutMode::Create);
-            match self.store.put_opts(&path, bytes.clone().into(), create).await {
-                Ok(_) => return Committed::from_bytes(&bytes),
-                // Refused for lack of rights, it cannot have landed.
-                Err(
-                    e @ (object_store::Error::PermissionDenied { .. }
-                    | object_store::Error::Unauthenticated { .. }
-                    | object_store::Error::NotImplemented { .. }
-                    | object_store::Error::NotSupported { .. }),
-                ) => return Err(store_error("create the commit record", &path, e)),
-                // Anything else may be the lost reply to our own success.
-                Err(e) => last = Some(e),
-            }
-            match self.read(record.seq).await {
-                Ok(Some(standing)) => return Ok(standing),
-                Ok(None) => {}
-                Err(e) if e.kind() == ErrorKind::Transient => {}
-                Err(e) => return Err(e),
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
-        let mut error = Error::new(
-            ErrorKind::CommitUnknown,
-            "it could not be decided whether the commit record was created; nothing was deleted",
-        )
-        .with("record", &path)
-        .with_help("when the store answers again, run the same command: it finds out");
-        if let Some(cause) = last {
-            error = error.with_source(cause);
-        }
-        Err(error)
-    }
-
-    async fn read(&self, seq: u64) -> Result<Option<Committed>> {
+    /// Adds the record stored under `seq`, when it follows the last one.
+    fn push(&self, records: &mut Vec<Committed>, seq: u64, bytes: &[u8]) -> Result<()> {
         let path = self.path(seq);
-        let bytes = match self.store.get(&path).await {
-            Ok(found) => found.bytes().await,
-            Err(e) => Err(e),
-        };
-        match bytes {
-            Ok(bytes) => {
-                Committed::from_bytes(&bytes).map(Some).map_err(|e| e.with("record", path))
-            }
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(e) => Err(store_error("read a commit record", &path, e)),
+        let expected = last_seq(records) + 1;
+        if seq != expected {
+            return Err(Error::new(ErrorKind::Verification, "a commit record is missing")
+                .with("object", self.path(expected))
+                .with_help("commit records are never deleted; restore it from a copy"));
         }
+        let next = Committed::from_bytes(bytes).map_err(|error| error.with("object", &path))?;
+        if let Some(problem) = breach(records.last(), &next.record) {
+            return Err(Error::new(ErrorKind::Verification, problem).with("object", &path));
+        }
+        records.push(next);
+        Ok(())
     }
 
     fn path(&self, seq: u64) -> Path {
-        self.root.clone().join("_log").join(format!("{seq:020}.json"))
+        store::below(&self.root, &format!("_log/{seq:020}.json"))
     }
 }
 
-/// What a record that stands under a number means for the one that wanted it; `None` when the
-/// two can live side by side and the next number should be tried.
-fn judge(standing: &Committed, wanted: &CommitRecord) -> Result<Option<Appended>> {
-    let theirs = &standing.record;
-    if theirs.run_id == wanted.run_id {
-        return Ok(Some(Appended::Committed(standing.clone())));
-    }
-    if theirs.idempotency_key == wanted.idempotency_key {
-        return Ok(Some(Appended::AlreadyPublished(standing.clone())));
-    }
-    let shared = wanted.days.iter().find(|day| theirs.days.iter().any(|other| other.dt == day.dt));
-    match shared {
-        None => Ok(None),
-        Some(day) => Err(Error::new(
-            ErrorKind::Conflict,
-            "another run published the same day from other input while this one worked; \
-             nothing of this run was published",
-        )
-        .with("day", day.dt)
-        .with("other run", &theirs.run_id)
-        .with_help("look at which input is the newer one, and run again when it is this one")),
-    }
-}
-
-fn seq_of(path: &Path) -> Option<u64> {
-    let digits = path.filename()?.strip_suffix(".json")?;
-    (digits.len() == 20).then(|| digits.parse().ok())?
-}
-
-/// Which record each published day belongs to: the newest that names it.
+/// The commit that each published day belongs to: the newest that lists it.
 #[must_use]
 pub fn live_days(records: &[Committed]) -> BTreeMap<Date, u64> {
-    let entries =
-        records.iter().flat_map(|c| c.record.days.iter().map(|day| (day.dt, c.record.seq)));
-    entries.collect()
+    let mut live = BTreeMap::new();
+    for Committed { record, .. } in records {
+        for day in &record.days {
+            live.insert(day.dt, record.seq);
+        }
+    }
+    live
 }
 
-/// The newest record of `idempotency_key` that is still in force on every day it published.
+/// The newest record of `key`, when all its days still belong to it.
 #[must_use]
-pub fn find_published<'a>(
-    records: &'a [Committed],
-    idempotency_key: &str,
-) -> Option<&'a Committed> {
+pub fn find_published<'a>(records: &'a [Committed], key: &str) -> Option<&'a Committed> {
     let live = live_days(records);
-    records.iter().rev().find(|committed| {
-        let record = &committed.record;
-        record.idempotency_key == idempotency_key
-            && record.days.iter().all(|day| live.get(&day.dt) == Some(&record.seq))
-    })
+    records.iter().rev().find(|committed| committed.record.idempotency_key == key).filter(
+        |Committed { record, .. }| {
+            record.days.iter().all(|day| live.get(&day.dt) == Some(&record.seq))
+        },
+    )
+}
+
+/// What is wrong with `record` as the one after `last`.
+pub(super) fn breach(last: Option<&Committed>, record: &CommitRecord) -> Option<String> {
+    let expected = last.map_or(0, |last| last.record.seq) + 1;
+    if record.seq != expected {
+        return Some(format!(
+            "the commit record says that it is number {}, not {expected}",
+            record.seq
+        ));
+    }
+    if record.prev_sha256.as_ref() != last.map(|last| &last.sha256) {
+        return Some("the commit record does not follow the one before: that one, or its hash here, was altered".to_owned());
+    }
+    None
+}
+
+/// What the log already decides about `record`, before an attempt to append it.
+fn standing(
+    records: &[Committed],
+    base: Option<u64>,
+    record: &CommitRecord,
+) -> Result<Option<Appended>> {
+    let base = base.unwrap_or(0);
+    if base > last_seq(records) {
+        return Err(Error::new(ErrorKind::Verification, "commit records are gone from the log")
+            .with("known", base)
+            .with("found", last_seq(records)));
+    }
+    if let Some(ours) = records.iter().find(|other| other.record.run_id == record.run_id) {
+        return Ok(Some(Appended::Committed(ours.clone())));
+    }
+    if let Some(same) = find_published(records, &record.idempotency_key) {
+        return Ok(Some(Appended::AlreadyPublished(same.clone())));
+    }
+    let newer = records.iter().map(|other| &other.record).filter(|other| other.seq > base);
+    for other in newer {
+        if let Some(day) =
+            record.days.iter().find(|ours| other.days.iter().any(|d| d.dt == ours.dt))
+        {
+            let message = "another run published one of these days while this one was at work";
+            return Err(Error::new(ErrorKind::Conflict, message)
+                .with("day", day.dt)
+                .with("run", &other.run_id)
+                .with("commit", other.seq)
+                .with_help("run again to replace it with what the source holds now"));
+        }
+    }
+    Ok(None)
+}
+
+fn unknown(path: &Path, doubt: Error) -> Error {
+    let message = "could not learn whether the commit record was created; nothing was deleted";
+    Error::new(ErrorKind::CommitUnknown, message)
+        .with("object", path)
+        .with_help("run again when the store answers: the run tells whether it was published")
+        .with_source(doubt)
+}
+
+fn last_seq(records: &[Committed]) -> u64 {
+    records.last().map_or(0, |last| last.record.seq)
+}
+
+/// The number in a record's name; other objects in the folder are not records.
+fn seq_of(path: &Path) -> Option<u64> {
+    let digits = path.filename()?.strip_suffix(".json")?;
+    let is_number = digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number)
 }

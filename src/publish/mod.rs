@@ -4,12 +4,15 @@
 //! (`sinks`) nor the decision to publish (`pipeline`). Nothing here deletes a record or a data
 //! file.
 
+#[cfg(test)]
+mod fixtures;
 mod intent;
 mod key;
 mod latest;
 mod log;
 mod probe;
 mod record;
+mod store;
 mod verify;
 
 pub use intent::{Intent, mark_done, write_intent};
@@ -18,4 +21,5 @@ pub use latest::refresh_latest;
 pub use log::{Appended, Log, find_published, live_days};
 pub use probe::require_create_if_absent;
 pub use record::{CommitRecord, Committed, ContractIdentity, DayEntry};
-pub use verify::verify_log;
+pub use store::Patience;
+pub use verify::{missing_files, verify_log};

@@ -133,3 +133,35 @@ impl Committed {
         Ok(Self { record, sha256: hex::encode(Sha256::digest(bytes)) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::fixtures::record;
+
+    #[test]
+    fn a_record_reads_back_as_it_was_written() {
+        let mut written = record("run-1", "key-1", &["2026-08-01", "2026-08-02"]);
+        written.reasons = BTreeMap::from([("required_missing".to_owned(), u64::MAX)]);
+        let bytes = written.to_bytes().unwrap();
+        assert_eq!(Committed::from_bytes(&bytes).unwrap().record, written);
+        assert!(bytes.starts_with(b"{\n  \"format_version\": 1,\n  \"seq\": "));
+        assert!(bytes.ends_with(b"}\n"));
+    }
+
+    #[test]
+    fn a_newer_form_is_refused_in_clear_words() {
+        let newer = br#"{"format_version": 2, "days": "in another form"}"#;
+        let error = Committed::from_bytes(newer).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.to_string().contains("a newer consign wrote"), "{error}");
+        assert!(error.help().is_some());
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused() {
+        for bytes in [&b""[..], b"{}", b"[1]", b"{\"format_version\": 1}", b"\xff"] {
+            assert_eq!(Committed::from_bytes(bytes).unwrap_err().kind(), ErrorKind::Verification);
+        }
+    }
+}
