@@ -1,8 +1,9 @@
 //! The view `latest/` and the files behind it.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use consign::error::ErrorKind;
 use consign::publish::{Committed, Log, live_days, missing_files, refresh_latest};
@@ -223,48 +224,60 @@ fn a_published_file_that_is_missing_is_named() {
 }
 
 #[test]
-fn a_watcher_sees_only_whole_versions_and_never_an_older_one() {
-    const COMMITS: u64 = 60;
+fn watchers_see_only_whole_versions_and_never_an_older_one() {
     let (_folder, datasets) = datasets();
     for dataset in datasets {
-        let done = AtomicBool::new(false);
-        let publisher = async {
-            for n in 1..=COMMITS {
-                let (id, key) = (format!("r{n}"), format!("k{n}"));
-                let parts = 1 + usize::try_from(n % 3).unwrap();
-                dataset.publish(&Run { parts, ..Run::new(&id, &key, &[ONE]) }).await;
-                dataset.refresh().await;
+        let (reads, done) = (AtomicU64::new(0), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| block_on(watch(&dataset, &reads, &done)));
             }
+            // At least 40 versions, and until they were looked at often enough.
+            let publish = catch_unwind(AssertUnwindSafe(|| {
+                block_on(async {
+                    for n in 1..=400 {
+                        let (id, key) = (format!("r{n}"), format!("k{n}"));
+                        let run = Run { parts: 1 + n % 3, ..Run::new(&id, &key, &[ONE]) };
+                        dataset.publish(&run).await;
+                        dataset.refresh().await;
+                        if n >= 40 && reads.load(Ordering::Relaxed) >= 200 {
+                            break;
+                        }
+                    }
+                });
+            }));
             done.store(true, Ordering::Relaxed);
-        };
-        let watcher = async {
-            let (mut reads, mut newest) = (0, 0);
-            while !done.load(Ordering::Relaxed) {
-                let records = dataset.records().await;
-                let Some(last) = records.last() else {
-                    tokio::task::yield_now().await;
-                    continue;
-                };
-                assert!(last.record.seq >= newest, "a version came back");
-                newest = last.record.seq;
-                // By the record: every file of the version is there, to the byte.
-                for file in &last.record.files {
-                    let found = dataset.read(&file.path).await;
-                    assert_eq!(hex::encode(Sha256::digest(found)), file.sha256);
-                }
-                // By the path: whatever version it is of, the file is whole.
-                let path = below(&dataset.root, "latest/dt=2026-08-01/part-00000.csv");
-                if let Ok(found) = dataset.store.get(&path).await {
-                    let found = found.bytes().await.unwrap();
-                    let line = std::str::from_utf8(&found).unwrap().lines().next().unwrap();
-                    assert!(line.starts_with("_data/dt=2026-08-01/v-r"), "{line}");
-                    assert!(content(line) == found, "a file of latest/ is not whole");
-                }
-                reads += 1;
+            publish.unwrap();
+        });
+        assert!(reads.load(Ordering::Relaxed) >= 100, "{reads:?}");
+    }
+}
+
+/// Reads the newest version again and again, by its record and by its path.
+async fn watch(dataset: &Dataset, reads: &AtomicU64, done: &AtomicBool) {
+    let mut newest = 0;
+    while !done.load(Ordering::Relaxed) {
+        let records = dataset.records().await;
+        let Some(last) = records.last() else { continue };
+        assert!(last.record.seq >= newest, "a version came back");
+        newest = last.record.seq;
+        // By the record: every file of the version is there, to the byte.
+        for file in &last.record.files {
+            let found = dataset.read(&file.path).await;
+            assert_eq!(hex::encode(Sha256::digest(found)), file.sha256);
+        }
+        // By the path: whatever version it is of, the file is whole. From the first refresh on
+        // it is never absent.
+        let path = below(&dataset.root, "latest/dt=2026-08-01/part-00000.csv");
+        match dataset.store.get(&path).await {
+            Ok(found) => {
+                let found = found.bytes().await.unwrap();
+                let line = std::str::from_utf8(&found).unwrap().lines().next().unwrap();
+                assert!(line.starts_with("_data/dt=2026-08-01/v-r"), "{line}");
+                assert!(content(line) == found, "a file of latest/ is not whole");
             }
-            (reads, newest)
-        };
-        let ((), (reads, newest)) = block_on(async { tokio::join!(publisher, watcher) });
-        assert!(reads > 20 && newest > COMMITS / 2, "{reads} reads up to commit {newest}");
+            Err(error) => assert!(newest == 1, "commit {newest}: {error}"),
+        }
+        reads.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -73,7 +73,8 @@ async fn race(
 ) {
     let runs: Vec<_> = (0..16).map(of).collect();
     let start = tokio::sync::Barrier::new(runs.len());
-    let results = join_all(runs.iter().map(|(id, key, day)| async {
+    let start = &start;
+    let results = join_all(runs.iter().map(|(id, key, day)| async move {
         let day = format!("2026-08-{day:02}");
         let record = Run::new(id, key, &[&day]).record();
         let log = Log::new(store.clone(), root.clone());
