@@ -48,7 +48,12 @@ def fate(published):
 
 def place_of(refused):
     """The place of a quarantined row, as `SourceRow.place` has it."""
-    return (refused["split"].split()[0].rsplit("/")[-1], refused["offset_bytes"])
+    return (file_of(refused["split"]), refused["offset_bytes"])
+
+
+def file_of(split_name):
+    """`data/a.json.gz` and `orders.bson[0..4096]` as `a.json.gz` and `orders.bson`."""
+    return split_name.split("[")[0].rsplit("/")[-1]
 
 
 def test_every_row_that_was_read_is_counted_once(fate):
@@ -58,7 +63,7 @@ def test_every_row_that_was_read_is_counted_once(fate):
     assert ledger["read"] == sum(ledger[part] for part in parts)
     by_file = Counter()
     for split in ledger["by_split"]:
-        by_file[split["name"].split()[0].rsplit("/")[-1]] += split["read"]
+        by_file[file_of(split["name"])] += split["read"]
     assert +by_file == Counter(row.place[0] for row in fate.rows)
 
 
