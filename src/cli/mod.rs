@@ -3,10 +3,12 @@
 //! Standard output is data only; progress, messages and the log go to standard error. Does not
 //! own what a command does: that is the library's, called from here.
 
+mod catalog;
 mod completions;
 pub mod failure;
 mod output;
 mod reasons;
+mod schema;
 mod surroundings;
 
 use std::path::PathBuf;
@@ -69,6 +71,8 @@ enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Catalog(catalog::CatalogCommand),
+    Schema(schema::Schema),
     Reasons(reasons::Reasons),
     Completions(completions::Completions),
 }
@@ -81,6 +85,8 @@ impl Cli {
     pub fn execute(self, now: Timestamp) -> Result<()> {
         let here = Here::new(&self.globals, now)?;
         match self.command {
+            Command::Catalog(command) => command.execute(&here),
+            Command::Schema(command) => command.execute(&here),
             Command::Reasons(command) => command.execute(),
             Command::Completions(command) => command.execute(),
         }

@@ -1,1 +1,138 @@
-//! Stub.
+//! The command as a stranger meets it: its help, its messages, its exit codes.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use consign::config::{Overrides, Project, Surroundings, resolve};
+use consign::plan::DaySelection;
+
+fn consign(arguments: &[&str]) -> Output {
+    consign_in(Path::new(env!("CARGO_MANIFEST_DIR")), arguments)
+}
+
+fn consign_in(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().unwrap()
+}
+
+/// The built command, untouched by the environment of the tests.
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_consign"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    for variable in ["CONSIGN_PROJECT", "CONSIGN_STATE_DIR", "CONSIGN_LOG", "COLUMNS"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// What a refused call says; nothing may stand on standard output.
+fn refused(output: &Output, exit_code: i32) -> String {
+    assert_eq!(output.status.code(), Some(exit_code), "{}", stderr(output));
+    assert_eq!(stdout(output), "");
+    stderr(output)
+}
+
+/// A project with one job and no contract.
+fn project_with_job(text: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("jobs")).unwrap();
+    fs::create_dir_all(folder.path().join("schemas")).unwrap();
+    fs::write(folder.path().join("jobs/orders.toml"), text).unwrap();
+    folder
+}
+
+#[test]
+fn every_job_of_the_project_resolves() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let project = Project::at(root).unwrap();
+    let names = project.job_names().unwrap();
+    assert!(names.contains(&"orders-daily".to_owned()));
+    let catalog = consign::catalog::Catalog::open(&project.schemas()).unwrap();
+    for name in names {
+        let job = project.job(&name).unwrap();
+        let contract = catalog.resolve(&job.dataset).unwrap();
+        let around = Surroundings {
+            now: "2026-08-03T06:00:00Z".parse().unwrap(),
+            processors: 3,
+            root,
+            state_dir: &root.join(".consign"),
+        };
+        let plan = resolve(&job, contract, &Overrides::default(), &around).unwrap();
+        assert_eq!(plan.job, name);
+        assert_eq!(plan.contract.label(), job.dataset);
+        assert_eq!((plan.threads, plan.as_of), (3, around.now));
+        assert_eq!(plan.staging, root.join(".consign").join(&name));
+        assert!(Path::new(&plan.target).starts_with(root));
+
+        let day = jiff::civil::date(2026, 8, 2);
+        let days = DaySelection::Range { first: day, last: day };
+        let overrides = Overrides {
+            days: Some(days),
+            as_of: Some("2026-08-09T00:00:00Z".parse().unwrap()),
+            threads: Some(1),
+            memory_bytes: Some(100_000_000),
+        };
+        let contract = catalog.resolve(&job.dataset).unwrap();
+        let plan = resolve(&job, contract, &overrides, &around).unwrap();
+        assert_eq!((plan.days, plan.threads, plan.memory_bytes), (days, 1, 100_000_000));
+        assert_eq!(Some(plan.as_of), overrides.as_of);
+    }
+}
+
+#[test]
+fn reasons_explains_every_code() {
+    let text = stdout(&consign(&["reasons"]));
+    let json: serde_json::Value =
+        serde_json::from_slice(&consign(&["reasons", "--json"]).stdout).unwrap();
+    let codes = consign::model::ReasonCode::ALL;
+    assert_eq!(text.lines().count(), codes.len());
+    for (code, entry) in codes.iter().zip(json.as_array().unwrap()) {
+        assert!(text.contains(code.as_str()));
+        assert_eq!(entry["code"], code.as_str());
+        assert_eq!(entry["meaning"], code.explanation());
+    }
+}
+
+#[test]
+fn completions_know_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = stdout(&consign(&["completions", shell]));
+        assert!(script.contains("schema"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut child = command(folder, &["completions", "zsh"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
+}
+
+#[test]
+fn contracts_are_listed_shown_and_checked() {
+    let list = stdout(&consign(&["schema", "list"]));
+    assert!(list.contains("exported_orders@1  1.0.0"), "{list}");
+    let show = consign(&["schema", "show", "exported_orders@1", "--json"]);
+    assert!(serde_json::from_slice::<serde_json::Value>(&show.stdout).unwrap().is_object());
+    assert!(consign(&["schema", "lint"]).status.success());
+
+    let folder = project_with_job("");
+    let broken = folder.path().join("v1.odcs.yaml");
+    fs::write(&broken, "kind: DataContract\nversion: [\n").unwrap();
+    let said = refused(&consign(&["schema", "lint", broken.to_str().unwrap()]), 2);
+    assert!(said.contains("v1.odcs.yaml"), "{said}");
+}
