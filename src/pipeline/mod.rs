@@ -1,1 +1,344 @@
-//! Stub.
+//! The run: from a plan to a published day, and the two ways to look at what was published.
+//!
+//! Owns the order of things and everything between a decoded batch and a commit: routing, staged
+//! runs, set-wide decisions, the merge, the ledger, the gate. Does not own reading, decoding,
+//! judging, file formats or the commit itself.
+
+mod candidates;
+mod commit;
+mod day;
+mod extract;
+mod gate;
+mod identity;
+mod intake;
+mod key_index;
+mod keys;
+mod ledger;
+mod merge;
+mod quarantine;
+mod refused;
+mod route;
+mod row_set;
+mod set_wide;
+mod spill;
+mod staged;
+mod verify;
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio::runtime::{Handle, Runtime};
+
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::model::{DataFile, Ledger, ReasonCode};
+use crate::plan::{DaySelection, Plan};
+use crate::report::{Outcome, RunSummary};
+use crate::sinks::quarantine::write_quarantine;
+use crate::state::{Checkpoint, Staging};
+use crate::telemetry::{Progress, Stage};
+
+pub use quarantine::quarantine;
+pub use verify::{VerifySummary, verify};
+
+use commit::{Publication, Target};
+use intake::Intake;
+use merge::Extracted;
+use route::ExclusionNames;
+use row_set::RowSet;
+use set_wide::Struck;
+use write::WrittenDay;
+
+/// How a plan is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Do everything but write to the target.
+    pub dry_run: bool,
+    /// Wall-clock instant at which the run began: for its id and the record's `committed_at`,
+    /// never for the rows.
+    pub started_at: Timestamp,
+}
+
+/// Runs a plan to its end: published, found published already, or tried without publishing.
+/// Blocks; call it outside any asynchronous runtime.
+///
+/// # Errors
+/// `Interrupted` when `progress.stop` was set: finished splits are kept for the next run.
+/// `Gate` when the reject budget is exceeded, `Verification` when anything does not agree,
+/// `Conflict` and `CommitUnknown` from the commit, `Permission` and `Transient` from stores and
+/// disks, `Usage` when the plan names what is not there.
+pub fn run(plan: &Plan, progress: &Arc<Progress>, options: Options) -> Result<RunSummary> {
+    let runtime = start_runtime()?;
+    let workers = rayon::ThreadPoolBuilder::new()
+        .num_threads(plan.threads)
+        .thread_name(|index| format!("worker-{index}"))
+        .build()
+        .or_err(ErrorKind::Unexpected, "could not start the worker threads")?;
+    let run = Running {
+        plan,
+        progress,
+        options,
+        runtime: runtime.handle(),
+        started: Instant::now(),
+        run_id: run_id(options.started_at),
+    };
+    workers.install(|| run.to_the_end())
+}
+
+/// One execution of a plan.
+struct Running<'a> {
+    plan: &'a Plan,
+    progress: &'a Progress,
+    options: Options,
+    runtime: &'a Handle,
+    started: Instant,
+    run_id: String,
+}
+
+impl Running<'_> {
+    fn to_the_end(&self) -> Result<RunSummary> {
+        self.progress.enter(Stage::Planning);
+        let intake = intake::open(self.plan, self.runtime)?;
+        let key = identity::run_key(self.plan, &intake.summaries);
+        tracing::info!(run_id = self.run_id, splits = intake.splits.len(), "sources are checked");
+        if self.options.dry_run {
+            return self.try_out(&intake, &key);
+        }
+        let target = Target::open(&self.plan.target, self.runtime)?;
+        if let Some(committed) = target.published(&key) {
+            // The same slice of the same input stands published: only the views are made sure of.
+            let publication = target.republish(committed, self.plan.latest)?;
+            return Ok(commit::summary(self, Outcome::AlreadyPublished, publication, 0));
+        }
+        let staging = Staging::open(&self.plan.staging, &key, &self.run_id)?;
+        let decided = self.decide(&intake, &staging)?;
+        if let Some(why) = self.over_budget(&decided) {
+            return Err(gate::refusal(&why));
+        }
+        let draft = self.write(&target, &staging, &decided)?;
+        let publication = self.publish(&target, &intake, &key, &draft)?;
+        staging.remove()?;
+        let outcome = match publication.by_another_run {
+            true => Outcome::AlreadyPublished,
+            false => Outcome::Published,
+        };
+        Ok(commit::summary(self, outcome, publication, decided.resumed))
+    }
+
+    /// Extracts every split and takes the decisions that need all rows.
+    fn decide(&self, intake: &Intake, staging: &Staging) -> Result<Decided> {
+        let Self { plan, progress, .. } = *self;
+        progress.enter(Stage::Extracting);
+        let bytes = intake.splits.iter().map(|split| split.bytes).sum();
+        progress.bytes_total.store(bytes, Ordering::Relaxed);
+        progress.splits_total.store(intake.splits.len() as u64, Ordering::Relaxed);
+        let (checkpoints, resumed) = extract::extract(
+            plan,
+            &intake.sources,
+            &intake.splits,
+            staging,
+            self.runtime,
+            progress,
+        )?;
+        progress.enter(Stage::Deduplicating);
+        let names = ExclusionNames::new(&plan.contract);
+        let older = set_wide::older_copies(staging, &checkpoints, &names)?;
+        let rules = plan.contract.unique.len();
+        let not_unique = set_wide::not_unique(staging, &checkpoints, rules, &older.rows, &names)?;
+        let mut reasons = refused::reasons(refused::of_splits(staging, &checkpoints, &older.rows))?;
+        let shared = not_unique.iter().map(|struck| struck.rows.len()).sum::<u64>();
+        if shared > 0 {
+            *reasons.entry(ReasonCode::NotUnique.to_string()).or_default() += shared;
+        }
+        let mut refused = RowSet::default();
+        not_unique.iter().for_each(|struck| refused.union(&struck.rows));
+        let expected = ledger::expected(&checkpoints, &older, &not_unique);
+        Ok(Decided {
+            ledger: ledger::draw_up(&checkpoints, &older, &expected),
+            checkpoints,
+            resumed,
+            older,
+            not_unique,
+            refused,
+            reasons,
+        })
+    }
+
+    fn over_budget(&self, decided: &Decided) -> Option<String> {
+        gate::over_budget(self.plan.reject_budget, &decided.ledger.run, &decided.reasons)
+    }
+
+    /// Writes every file below the run's own prefix and lets the gate judge them.
+    fn write(&self, target: &Target, staging: &Staging, decided: &Decided) -> Result<Draft> {
+        let Self { plan, progress, .. } = *self;
+        progress.enter(Stage::Writing);
+        target.announce(self)?;
+        let destination = target.destination();
+        let extracted = Extracted {
+            contract: &plan.contract,
+            staging,
+            checkpoints: &decided.checkpoints,
+            older: &decided.older.rows,
+            refused: &decided.refused,
+        };
+        let days = days_to_publish(plan.days, &decided.checkpoints);
+        let days = write::write_days(
+            plan,
+            extracted,
+            &decided.not_unique,
+            &days,
+            &destination,
+            &self.run_id,
+            progress,
+        )?;
+        let rejects = refused::of_splits(staging, &decided.checkpoints, &decided.older.rows)
+            .chain(refused::of_days(staging, days.iter().filter_map(|day| day.refused.as_ref())));
+        let quarantine_files =
+            write_quarantine(&destination, &self.run_id, self.options.started_at, rejects)?;
+
+        progress.enter(Stage::Verifying);
+        let (quarantined, reasons) = gate::reopen_quarantine(&quarantine_files, &destination)?;
+        let found = ledger::Found {
+            written_by_day: gate::reopen(&days, &plan.contract, &destination)?,
+            written_by_split: written_by_split(&days),
+            quarantined,
+        };
+        gate::sums_agree(&plan.contract, &decided.checkpoints, &days)?;
+        let ledger = ledger::draw_up(&decided.checkpoints, &decided.older, &found);
+        gate::balances(&ledger, &decided.ledger)?;
+        Ok(Draft {
+            days,
+            quarantine_files,
+            reasons,
+            warnings: warnings(&decided.checkpoints),
+            ledger,
+        })
+    }
+
+    fn publish(
+        &self,
+        target: &Target,
+        intake: &Intake,
+        key: &str,
+        draft: &Draft,
+    ) -> Result<Publication> {
+        if self.progress.should_stop() {
+            return Err(interrupted());
+        }
+        self.progress.enter(Stage::Publishing);
+        let committed_at = self.options.started_at + self.started.elapsed();
+        let record = commit::record(self, &intake.summaries, key, draft, committed_at);
+        target.commit(self, record)
+    }
+
+    /// A dry run: everything up to the gate, nothing written to the target, nothing kept.
+    fn try_out(&self, intake: &Intake, key: &str) -> Result<RunSummary> {
+        let staging = Staging::open(&self.plan.staging, key, &self.run_id)?;
+        let decided = self.decide(intake, &staging)?;
+        staging.remove()?;
+        let days = days_to_publish(self.plan.days, &decided.checkpoints);
+        Ok(RunSummary {
+            format_version: 1,
+            outcome: Outcome::DryRun,
+            job: self.plan.job.clone(),
+            dataset: self.plan.contract.label(),
+            contract_version: self.plan.contract.version.clone(),
+            run_id: self.run_id.clone(),
+            commit: None,
+            target: self.plan.target.clone(),
+            as_of: self.plan.as_of.to_string(),
+            days: days.into_iter().map(|day| day::key(Some(day))).collect(),
+            sources: intake.summaries.clone(),
+            refusal: self.over_budget(&decided),
+            ledger: decided.ledger,
+            reasons: decided.reasons,
+            warnings: warnings(&decided.checkpoints),
+            files: Vec::new(),
+            quarantine_files: Vec::new(),
+            latest: Vec::new(),
+            resumed_splits: decided.resumed,
+            elapsed_ms: self.elapsed_ms(),
+        })
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What is known of every row before a file is written.
+struct Decided {
+    checkpoints: Vec<Checkpoint>,
+    /// Splits that an interrupted run had finished.
+    resumed: u64,
+    older: Struck,
+    /// Rows refused by each unique rule.
+    not_unique: Vec<Struck>,
+    /// The same, all rules together.
+    refused: RowSet,
+    /// Reasons by code.
+    reasons: BTreeMap<String, u64>,
+    /// The ledger as the files will have to confirm it.
+    ledger: Ledger,
+}
+
+/// What was written and found good, and is not yet committed.
+struct Draft {
+    days: Vec<WrittenDay>,
+    quarantine_files: Vec<DataFile>,
+    reasons: BTreeMap<String, u64>,
+    warnings: BTreeMap<String, u64>,
+    ledger: Ledger,
+}
+
+fn days_to_publish(selection: DaySelection, checkpoints: &[Checkpoint]) -> Vec<i32> {
+    match selection {
+        DaySelection::Range { first, last } => (day::days(first)..=day::days(last)).collect(),
+        DaySelection::Found => {
+            let keys: BTreeSet<&String> = checkpoints.iter().flat_map(|c| c.days.keys()).collect();
+            keys.into_iter().filter_map(|key| key.parse().ok()).map(day::days).collect()
+        }
+    }
+}
+
+fn written_by_split(days: &[WrittenDay]) -> BTreeMap<crate::model::SplitId, u64> {
+    let mut written = BTreeMap::new();
+    for (split, rows) in days.iter().flat_map(|day| &day.merged.emitted) {
+        *written.entry(*split).or_default() += rows;
+    }
+    written
+}
+
+fn warnings(checkpoints: &[Checkpoint]) -> BTreeMap<String, u64> {
+    let mut warnings = BTreeMap::new();
+    for (rule, rows) in checkpoints.iter().flat_map(|checkpoint| &checkpoint.warnings) {
+        *warnings.entry(rule.clone()).or_default() += rows;
+    }
+    warnings
+}
+
+/// Asynchronous reads and uploads run here; two threads move bytes, the work is done elsewhere.
+fn start_runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("store")
+        .enable_all()
+        .build()
+        .or_err(ErrorKind::Unexpected, "could not start the runtime")
+}
+
+/// A time-ordered random id, so that prefixes of runs list in their order.
+fn run_id(at: Timestamp) -> String {
+    let seconds = u64::try_from(at.as_second()).unwrap_or(0);
+    let nanos = u32::try_from(at.subsec_nanosecond()).unwrap_or(0);
+    uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)).to_string()
+}
+
+/// The error of a run that was asked to stop.
+fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "stopped on request; nothing was published")
+        .with_help("run the same command again: it takes over the finished files of the source")
+}
