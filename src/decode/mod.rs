@@ -211,7 +211,7 @@ impl MissingFields {
 
 /// Length of the line that `bytes` begin with, without and with its line feed.
 fn line_len(bytes: &[u8]) -> (usize, usize) {
-    match bytes.iter().position(|b| *b == b'\n') {
+    match memchr::memchr(b'\n', bytes) {
         Some(len) => (len, len + 1),
         None => (bytes.len(), bytes.len()),
     }

@@ -47,11 +47,20 @@ enum Tag {
 
 impl Tag {
     fn parse(name: Text<'_>) -> Option<Self> {
-        const ALL: [Tag; 10] = {
-            use Tag::*;
-            [S, N, B, M, L, Bool, Null, Ss, Ns, Bs]
-        };
-        ALL.into_iter().find(|tag| name.is(tag.as_str().as_bytes()))
+        let mut scratch = Vec::new();
+        Some(match name.decode(&mut scratch) {
+            b"S" => Self::S,
+            b"N" => Self::N,
+            b"B" => Self::B,
+            b"BOOL" => Self::Bool,
+            b"NULL" => Self::Null,
+            b"M" => Self::M,
+            b"L" => Self::L,
+            b"SS" => Self::Ss,
+            b"NS" => Self::Ns,
+            b"BS" => Self::Bs,
+            _ => return None,
+        })
     }
 
     fn as_str(self) -> &'static str {
