@@ -10,6 +10,7 @@ pub mod expression;
 mod folder;
 mod odcs;
 pub mod schema;
+mod words;
 
 pub use contract::{
     Checks, Contract, Derived, EpochUnit, Field, FieldType, Format, GapFold, Limits, LocalTime,

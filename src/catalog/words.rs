@@ -1,0 +1,220 @@
+//! The parts of a contract in words, for `describe` and `document`.
+//!
+//! Does not own how the words are laid out.
+
+use jiff::Timestamp;
+
+use super::contract::{
+    Contract, Derived, EpochUnit, Field, FieldType, Format, GapFold, Limits, LocalTime, Normalize,
+    Rule, Severity, TextZone, TimestampType, WhenNull,
+};
+use super::expression::Literal;
+
+/// A field, or a part of one, and where it stands in the sources.
+pub(super) struct Part<'a> {
+    pub field: &'a Field,
+    /// Path in DynamoDB items and in MongoDB documents; empty when derived.
+    pub source: (String, String),
+}
+
+/// Every field that has something to say of its own, parts after the whole.
+pub(super) fn parts(contract: &Contract) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    for field in &contract.fields {
+        let source = (field.source.dynamodb.join("."), field.source.mongodb.join("."));
+        add_parts(field, source, &mut parts);
+    }
+    parts
+}
+
+fn add_parts<'a>(field: &'a Field, source: (String, String), parts: &mut Vec<Part<'a>>) {
+    let (dynamodb, mongodb) = source.clone();
+    parts.push(Part { field, source });
+    match &field.data_type {
+        FieldType::List { element, .. } => {
+            let before = parts.len();
+            add_parts(element, (format!("{dynamodb}[]"), format!("{mongodb}[]")), parts);
+            if needs(element).is_empty() {
+                parts.remove(before);
+            }
+        }
+        FieldType::Struct(members) => {
+            for member in members {
+                let below = |whole: &str, path: &[String]| format!("{whole}.{}", path.join("."));
+                let source = (
+                    below(&dynamodb, &member.source.dynamodb),
+                    below(&mongodb, &member.source.mongodb),
+                );
+                add_parts(member, source, parts);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Type of a field: `decimal(18,3)`, `list of struct`.
+pub(super) fn type_name(data_type: &FieldType) -> String {
+    match data_type {
+        FieldType::Text => "text".to_owned(),
+        FieldType::Integer => "integer".to_owned(),
+        FieldType::Decimal { precision, scale } => format!("decimal({precision},{scale})"),
+        FieldType::Boolean => "boolean".to_owned(),
+        FieldType::Date => "date".to_owned(),
+        FieldType::Timestamp(_) => "timestamp".to_owned(),
+        FieldType::Binary => "bytes".to_owned(),
+        FieldType::List { element, set } => {
+            let kind = if *set { "set" } else { "list" };
+            format!("{kind} of {}", type_name(&element.data_type))
+        }
+        FieldType::Struct(_) => "struct".to_owned(),
+    }
+}
+
+/// What a value must be, after what is done to it first. Names and values in backquotes.
+pub(super) fn needs(field: &Field) -> Vec<String> {
+    let checks = &field.checks;
+    let mut needs: Vec<String> = field.normalize.iter().map(|n| normalize(*n).to_owned()).collect();
+    if field.coerce {
+        needs.push(coerced(&field.data_type).to_owned());
+    }
+    if !checks.one_of.is_empty() {
+        let values: Vec<String> = checks.one_of.iter().map(|value| code(value)).collect();
+        needs.push(format!("one of {}", values.join(", ")));
+    }
+    needs.extend(checks.pattern.as_ref().map(|p| format!("matches {}", code(whole(p.as_str())))));
+    needs.extend(range(checks.min_length, checks.max_length, "characters"));
+    let number = |(unscaled, scale)| Literal::Number { unscaled, scale };
+    needs.extend(range(checks.minimum.map(number), checks.maximum.map(number), ""));
+    needs.extend(range(checks.min_items, checks.max_items, "elements"));
+    needs.extend(checks.format.map(|format| match format {
+        Format::Email => "an email address".to_owned(),
+        Format::Uuid => "a UUID".to_owned(),
+    }));
+    if let FieldType::List { set: true, .. } = field.data_type {
+        needs.push("no element twice".to_owned());
+    }
+    if let FieldType::Timestamp(timestamp) = &field.data_type {
+        add_instant(timestamp, &mut needs);
+    }
+    needs
+}
+
+fn normalize(step: Normalize) -> &'static str {
+    match step {
+        Normalize::Trim => "trimmed",
+        Normalize::Lowercase => "lower-cased",
+        Normalize::Uppercase => "upper-cased",
+        Normalize::EmptyToNull => "empty becomes NULL",
+    }
+}
+
+fn coerced(data_type: &FieldType) -> &'static str {
+    match data_type {
+        FieldType::Text => "numbers are taken as text",
+        FieldType::Boolean => "`true` and `false` as text are taken",
+        _ => "text is taken as a number",
+    }
+}
+
+/// The pattern as the contract has it, without the frame that makes it match the whole text.
+pub(super) fn whole(pattern: &str) -> &str {
+    pattern.strip_prefix("^(?:").and_then(|p| p.strip_suffix(")$")).unwrap_or(pattern)
+}
+
+fn range<T: ToString>(least: Option<T>, greatest: Option<T>, unit: &str) -> Option<String> {
+    let text = match (least, greatest) {
+        (Some(least), Some(greatest)) => {
+            format!("{} to {} {unit}", least.to_string(), greatest.to_string())
+        }
+        (Some(least), None) => format!("at least {} {unit}", least.to_string()),
+        (None, Some(greatest)) => format!("at most {} {unit}", greatest.to_string()),
+        (None, None) => return None,
+    };
+    Some(text.trim_end().to_owned())
+}
+
+fn add_instant(timestamp: &TimestampType, needs: &mut Vec<String>) {
+    needs.push(format!("{} to {}", instant(timestamp.min_micros), instant(timestamp.max_micros)));
+    needs.extend(timestamp.epoch.map(|unit| {
+        let unit = match unit {
+            EpochUnit::Seconds => "seconds",
+            EpochUnit::Milliseconds => "milliseconds",
+            EpochUnit::Microseconds => "microseconds",
+        };
+        format!("a number counts {unit} since 1970 UTC")
+    }));
+    needs.push(match &timestamp.local {
+        None => "must have an offset".to_owned(),
+        Some(LocalTime { zone, gap, fold }) => {
+            let zone = match zone {
+                TextZone::Fixed(zone) => code(zone),
+                TextZone::Field { field, default: None } => format!("the zone in {}", code(field)),
+                TextZone::Field { field, default: Some(zone) } => {
+                    format!("the zone in {}, else {}", code(field), code(zone))
+                }
+            };
+            format!(
+                "without an offset it is local to {zone}: a time that never was is {}, one that was twice is {}",
+                gap_fold(*gap),
+                gap_fold(*fold)
+            )
+        }
+    });
+}
+
+fn gap_fold(policy: GapFold) -> &'static str {
+    match policy {
+        GapFold::Reject => "refused",
+        GapFold::Earlier => "taken as the earlier instant",
+        GapFold::Later => "taken as the later instant",
+    }
+}
+
+/// An instant in RFC 3339.
+pub(super) fn instant(micros: i64) -> String {
+    Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |t| t.to_string())
+}
+
+/// How a derived field is filled.
+pub(super) fn derived(derived: &Derived) -> String {
+    match derived {
+        Derived::BusinessDate => "derived: the day of the row".to_owned(),
+        Derived::OffsetMinutes { of } => format!("derived: the offset of {}", code(of)),
+        Derived::MissingFields => "derived: names of absent fields".to_owned(),
+    }
+}
+
+/// What a rule does to a row.
+pub(super) fn effect(rule: &Rule) -> String {
+    let effect = match rule.severity {
+        Severity::Reject => "refuses rows for which it is false",
+        Severity::Exclude => "leaves out rows for which it is true",
+        Severity::Warn => "counts rows for which it is false",
+    };
+    match rule.when_null {
+        WhenNull::Keep => effect.to_owned(),
+        WhenNull::Act => format!("{effect} or NULL"),
+    }
+}
+
+/// The limits as (what, bound).
+pub(super) fn limits(limits: &Limits) -> [(&'static str, String); 5] {
+    [
+        ("bytes of a row", bytes(limits.max_row_bytes)),
+        ("levels of nesting", limits.max_depth.to_string()),
+        ("fields of a row", limits.max_fields.to_string()),
+        ("elements of a list", limits.max_array_items.to_string()),
+        ("bytes of a text", bytes(limits.max_text_bytes.into())),
+    ]
+}
+
+fn bytes(number: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = UNITS.iter().find(|(size, _)| number >= *size && number % size == 0);
+    unit.map_or_else(|| number.to_string(), |(size, name)| format!("{} {name}", number / size))
+}
+
+/// A text as code.
+pub(super) fn code(text: &str) -> String {
+    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
+}
