@@ -1,1 +1,7 @@
-//! Stub.
+//! Whole runs: from files of a source to a published day, and what must never happen on the way.
+
+mod cases;
+mod harness;
+mod interrupted;
+mod published;
+mod refused;
