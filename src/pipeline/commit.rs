@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::model::SourceSummary;
 use crate::plan::Plan;
 use crate::publish::{
-    Appended, CommitRecord, ContractIdentity, DayEntry, Intent, Log, find_published, live_days,
-    mark_done, refresh_latest, require_create_if_absent, write_intent,
+    Appended, CommitRecord, ContractIdentity, DayEntry, Intent, Log, find_published, mark_done,
+    refresh_latest, require_create_if_absent, write_intent,
 };
 use crate::report::{Outcome, RunSummary};
 use crate::sinks::Destination;
@@ -77,11 +77,6 @@ impl Target {
 
     /// Creates the record: the one act that publishes. Then the views.
     pub(super) fn commit(&self, run: &Running<'_>, record: CommitRecord) -> Result<Publication> {
-        let live = live_days(&self.records);
-        let mut record = record;
-        for entry in &mut record.days {
-            entry.replaces = live.get(&entry.dt).copied();
-        }
         let base = self.records.last().map(|committed| committed.record.seq);
         let (committed, by_another_run) =
             match self.runtime.block_on(self.log.append(record, base))? {

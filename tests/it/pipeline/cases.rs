@@ -78,7 +78,8 @@ fn write_documents(place: &Place, text: &str) -> SourceSpec {
         bytes.extend(document.to_vec().unwrap());
     }
     fs::write(place.path("dump.bson"), bytes).unwrap();
-    fs::write(place.path("dump.metadata.json"), r#"{"indexes":[],"collectionName":"dump"}"#).unwrap();
+    fs::write(place.path("dump.metadata.json"), r#"{"indexes":[],"collectionName":"dump"}"#)
+        .unwrap();
     SourceSpec::Mongodump {
         url: place.url("dump.bson"),
         expected_rows: Some(text.lines().count() as u64),
@@ -102,7 +103,13 @@ fn rejects(target: &str) -> String {
             serde_json::Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        text.push_str(&format!("{} row {} key {} dt {}\n", word("split"), row["row"], word("key"), word("dt")));
+        text.push_str(&format!(
+            "{} row {} key {} dt {}\n",
+            word("split"),
+            row["row"],
+            word("key"),
+            word("dt")
+        ));
         for reason in row["reasons"].as_array().unwrap() {
             text.push_str(&format!("    {reason}\n"));
         }

@@ -150,8 +150,7 @@ pub fn write_export(dir: &Path, files: &[Vec<String>]) {
         "outputFormat": "DYNAMODB_JSON",
         "exportType": "FULL_EXPORT",
     });
-    for (name, text) in
-        [("manifest-files", manifest), ("manifest-summary", format!("{summary}\n"))]
+    for (name, text) in [("manifest-files", manifest), ("manifest-summary", format!("{summary}\n"))]
     {
         fs::write(dir.join(format!("{name}.json")), &text).unwrap();
         fs::write(dir.join(format!("{name}.md5")), STANDARD.encode(Md5::digest(&text))).unwrap();

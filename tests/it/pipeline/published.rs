@@ -39,7 +39,8 @@ fn a_rerun_publishes_nothing_new_and_other_input_replaces_its_day_in_one_act() {
     write_export(&place.path("export"), &[orders(0..5, &[])]);
     let other = run(&plan).unwrap();
     assert_eq!((other.outcome, other.commit), (Outcome::Published, Some(2)));
-    let old: Vec<_> = first.files.iter().filter(|f| place.path("target").join(&f.path).exists()).collect();
+    let old: Vec<_> =
+        first.files.iter().filter(|f| place.path("target").join(&f.path).exists()).collect();
     assert_eq!(old.len(), first.files.len(), "old versions stay until cleanup");
     let latest = fs::read(place.path("target/latest/dt=2026-08-01/part-00000.csv")).unwrap();
     assert_eq!(String::from_utf8(latest).unwrap().lines().count(), 6);
