@@ -7,9 +7,15 @@ mod catalog;
 mod completions;
 pub mod failure;
 mod output;
+mod progress;
+mod quarantine;
 mod reasons;
+mod run;
 mod schema;
+mod signals;
 mod surroundings;
+mod target;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -71,6 +77,9 @@ enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Run),
+    Verify(verify::Verify),
+    Quarantine(quarantine::Quarantine),
     Catalog(catalog::CatalogCommand),
     Schema(schema::Schema),
     Reasons(reasons::Reasons),
@@ -85,6 +94,9 @@ impl Cli {
     pub fn execute(self, now: Timestamp) -> Result<()> {
         let here = Here::new(&self.globals, now)?;
         match self.command {
+            Command::Run(command) => command.execute(&here),
+            Command::Verify(command) => command.execute(&here),
+            Command::Quarantine(command) => command.execute(&here),
             Command::Catalog(command) => command.execute(&here),
             Command::Schema(command) => command.execute(&here),
             Command::Reasons(command) => command.execute(),

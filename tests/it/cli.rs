@@ -50,6 +50,75 @@ fn project_with_job(text: &str) -> tempfile::TempDir {
 }
 
 #[test]
+fn help_is_for_a_stranger() {
+    insta::assert_snapshot!("help", stdout(&consign(&["--help"])));
+    for name in ["run", "verify", "quarantine", "catalog", "schema", "reasons", "completions"] {
+        let help = consign(&[name, "--help"]);
+        assert!(help.status.success());
+        insta::assert_snapshot!(format!("help-{name}"), stdout(&help));
+    }
+}
+
+#[test]
+fn a_mistyped_key_is_shown_with_its_line_and_the_right_one() {
+    let job = "[job]\ndataset = \"exported_orders@1\"\n\n[days]\nfist = \"2026-08-01\"\n\
+               last = \"2026-08-02\"\n\n[[source]]\nkind = \"mongodump\"\nurl = \"orders.bson\"\n\n\
+               [target]\nurl = \"out\"\n\n[[sink]]\nformat = \"csv\"\n";
+    let folder = project_with_job(job);
+    let said = refused(&consign_in(folder.path(), &["run", "orders"]), 2);
+    insta::assert_snapshot!("mistyped-key", said);
+}
+
+#[test]
+fn a_password_in_a_url_is_refused_and_not_repeated() {
+    let job = "[job]\ndataset = \"exported_orders@1\"\n[[source]]\nkind = \"mongodump\"\n\
+               url = \"s3://me:hunter2@bucket/orders.bson\"\n[target]\nurl = \"out\"\n\
+               [[sink]]\nformat = \"csv\"\n";
+    let folder = project_with_job(job);
+    for arguments in [["run", "orders"], ["verify", "s3://me:hunter2@bucket/orders"]] {
+        let said = refused(&consign_in(folder.path(), &arguments), 2);
+        assert!(said.contains("user name or password"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn an_unknown_job_is_answered_with_the_nearest() {
+    let said = refused(&consign(&["run", "order-daily"]), 2);
+    assert_eq!(said, "error: unknown job `order-daily`\nhelp: did you mean `orders-daily`?\n");
+}
+
+#[test]
+fn outside_a_project_the_command_says_what_one_is() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let said = refused(&consign_in(nowhere.path(), &["run", "orders-daily"]), 2);
+    assert!(said.starts_with("error: no project here or above"), "{said}");
+    assert!(said.contains("help: go to a folder with `jobs/` and `schemas/`"), "{said}");
+}
+
+#[test]
+fn usage_that_contradicts_itself_is_refused() {
+    let day = "2026-08-01";
+    for arguments in [
+        &["run", "orders-daily", "--date", day, "--from", day, "--to", day][..],
+        &["run", "orders-daily", "--from", day],
+        &["run", "orders-daily", "--from", "2026-08-02", "--to", day],
+        &["run", "orders-daily", "--date", "2026-8-1"],
+        &["run", "orders-daily", "--memory", "a lot"],
+        &["run", "orders-daily", "--memory", "1kB"],
+        &["run", "orders-daily", "--threads", "0"],
+        &["run", "orders-daily", "--as-of", "tomorrow"],
+        &["reasons", "no_such_code"],
+        &["quarantine", "show", "orders-daily", "--reason", "no_such_code"],
+        &["verify"],
+        &["unknown"],
+        &[],
+    ] {
+        refused(&consign(arguments), 2);
+    }
+}
+
+#[test]
 fn every_job_of_the_project_resolves() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let project = Project::at(root).unwrap();
@@ -120,6 +189,30 @@ fn a_reader_that_leaves_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
+}
+
+#[test]
+fn the_catalog_check_tells_stale_from_current() {
+    let current = consign(&["catalog", "check"]);
+    assert!(current.status.success(), "{}", stderr(&current));
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let copy = project_with_job("");
+    for contract in ["exported_orders", "users"] {
+        let folder = copy.path().join("schemas").join(contract);
+        fs::create_dir(&folder).unwrap();
+        let file = format!("schemas/{contract}/v1.odcs.yaml");
+        fs::copy(root.join(&file), copy.path().join(&file)).unwrap();
+    }
+    let path = copy.path().join("DATA_CATALOG.md");
+    let document = fs::read_to_string(root.join("DATA_CATALOG.md")).unwrap();
+    fs::write(&path, document.replace("order_id", "order_number")).unwrap();
+    let said = refused(&consign_in(copy.path(), &["catalog", "check"]), 2);
+    assert!(said.contains("help: `consign catalog build` rewrites it"), "{said}");
+
+    let built = consign_in(copy.path(), &["catalog", "build"]);
+    assert!(built.status.success(), "{}", stderr(&built));
+    assert_eq!(consign_in(copy.path(), &["catalog", "check"]).status.code(), Some(0));
 }
 
 #[test]
