@@ -66,7 +66,9 @@ fn render(found: &VerifySummary) -> String {
     for problem in &found.problems {
         text += &format!("problem: {problem}\n");
     }
-    if found.problems.is_empty() {
+    if found.commits == 0 && found.problems.is_empty() {
+        text += "nothing is published there\n";
+    } else if found.problems.is_empty() {
         text += "every file is as its commit record says\n";
     }
     text
@@ -90,5 +92,7 @@ mod tests {
         assert_eq!(render(&found), format!("{counts}every file is as its commit record says\n"));
         found.problems.push("a file is gone".to_owned());
         assert_eq!(render(&found), format!("{counts}problem: a file is gone\n"));
+        (found.commits, found.problems) = (0, vec![]);
+        assert!(render(&found).ends_with("nothing is published there\n"));
     }
 }

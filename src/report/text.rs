@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::table::{Table, count, size};
 use super::{Outcome, RunSummary};
-use crate::model::{ReasonCode, Tally};
+use crate::model::{Ledger, ReasonCode, Tally};
 
 /// Splits that are listed before the rest is only counted.
 const MAX_SPLITS: usize = 20;
@@ -75,12 +75,20 @@ fn ledger(run: &RunSummary) -> String {
     let mut table = Table::new("lrrrrr");
     table.row(["rows", "read", "written", "quarantined", "excluded", "deduplicated"]);
     table.row(line("all", &run.ledger.run));
+    let mut other_days = (0, Tally::default());
     for (day, tally) in &run.ledger.by_day {
-        let name = match day.as_str() {
-            crate::model::Ledger::UNKNOWN_DAY => "day unknown".to_owned(),
-            day => format!("day {day}"),
-        };
-        table.row(line(&name, tally));
+        if run.days.contains(day) {
+            table.row(line(&format!("day {day}"), tally));
+        } else if day != Ledger::UNKNOWN_DAY {
+            other_days.0 += 1;
+            other_days.1.add(tally);
+        }
+    }
+    if other_days.0 > 0 {
+        table.row(line(&format!("{} other days", other_days.0), &other_days.1));
+    }
+    if let Some(tally) = run.ledger.by_day.get(Ledger::UNKNOWN_DAY) {
+        table.row(line("day unknown", tally));
     }
     for split in run.ledger.by_split.iter().take(MAX_SPLITS) {
         table.row(line(&format!("split {}", split.name), &split.tally));
@@ -166,7 +174,7 @@ fn titled(title: &str, empty: bool, table: &Table) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DataFile, FileFormat, Ledger, SourceSummary, SplitId, SplitTally};
+    use crate::model::{DataFile, FileFormat, SourceSummary, SplitId, SplitTally};
 
     fn tally(read: u64, written: u64, quarantined: u64, deduplicated: u64) -> Tally {
         let mut tally = Tally { read, written, quarantined, deduplicated, ..Tally::default() };
@@ -220,7 +228,10 @@ mod tests {
                     split(1, "orders.bson 4096-", tally(345, 300, 0, 0)),
                 ],
                 by_day: BTreeMap::from([
+                    ("2026-07-31".to_owned(), tally(150, 0, 0, 0)),
                     ("2026-08-01".to_owned(), tally(6_000, 5_900, 0, 100)),
+                    ("2026-08-02".to_owned(), tally(6_100, 6_100, 0, 0)),
+                    ("2026-08-03".to_owned(), tally(50, 0, 0, 0)),
                     ("unknown".to_owned(), tally(45, 0, 45, 0)),
                 ]),
             },
