@@ -158,9 +158,9 @@ pub(super) fn reopen_quarantine(
         quarantine::read_quarantine(destination, file, &mut |row| {
             found += 1;
             *rows.entry((row.split_id, Ledger::day_key(row.dt))).or_default() += 1;
-            for reason in &row.reasons {
-                debug_assert!(ReasonCode::parse(&reason.code).is_some());
-                *reasons.entry(reason.code.clone()).or_default() += 1;
+            for code in row.codes() {
+                debug_assert!(ReasonCode::parse(code).is_some());
+                *reasons.entry(code.to_owned()).or_default() += 1;
             }
             Ok(true)
         })?;

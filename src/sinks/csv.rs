@@ -4,6 +4,7 @@
 //! apart, hence this one. Decimals are plain at their scale, instants RFC 3339 in UTC, binary
 //! base64, nested values JSON.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -76,16 +77,9 @@ impl CsvEncoder {
 
     fn write_cell(&mut self, column: &dyn Array, row: usize) -> Result<()> {
         if let Some(texts) = column.as_string_opt::<i32>() {
-            let text = texts.value(row);
-            if self.guard == FormulaGuard::Prefix && runs_as_formula(text) {
-                self.guarded_cells += 1;
-                self.cell.clear();
-                self.cell.push(b'\'');
-                self.cell.extend(text.as_bytes());
-                write_field(&self.cell, &mut self.lines);
-            } else {
-                write_field(text.as_bytes(), &mut self.lines);
-            }
+            let text = guarded(texts.value(row), self.guard);
+            self.guarded_cells += u64::from(matches!(text, Cow::Owned(_)));
+            write_field(text.as_bytes(), &mut self.lines);
             return Ok(());
         }
         self.cell.clear();
@@ -129,6 +123,14 @@ fn write_field(text: &[u8], out: &mut Vec<u8>) {
         }
     }
     out.push(b'"');
+}
+
+/// A text as it is written: with an apostrophe where the guard asks for one.
+pub(super) fn guarded(text: &str, guard: FormulaGuard) -> Cow<'_, str> {
+    match guard {
+        FormulaGuard::Prefix if runs_as_formula(text) => Cow::Owned(format!("'{text}")),
+        _ => Cow::Borrowed(text),
+    }
 }
 
 /// Whether a spreadsheet may run the text: it begins with one of the signs that start a formula,

@@ -14,9 +14,9 @@ use jiff::civil::Date;
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::model::{DataFile, FileFormat, Sums};
-use crate::plan::SinkSpec;
+use crate::plan::{FormulaGuard, SinkSpec};
 
-use super::csv::CsvEncoder;
+use super::csv::{CsvEncoder, guarded};
 use super::parquet::{FileMetadata, ParquetEncoder};
 use super::upload::{Upload, Uploaded};
 use super::{Destination, Probe, WrittenFile};
@@ -25,7 +25,7 @@ use super::{Destination, Probe, WrittenFile};
 const GRANULE_ROWS: usize = 8192;
 
 /// Between the parts of a key shown as text.
-const PART_SEPARATOR: &str = "\u{1f}";
+pub(super) const PART_SEPARATOR: &str = "\u{1f}";
 
 /// Writes the files of one day.
 pub struct DayWriter {
@@ -56,9 +56,13 @@ impl DayWriter {
         dt: Date,
     ) -> Result<Self> {
         let schema = contract.output_schema();
+        let guard = match sink {
+            SinkSpec::Csv { formula_guard, .. } => *formula_guard,
+            SinkSpec::Parquet { .. } => FormulaGuard::Off,
+        };
         Ok(Self {
             sink: sink.clone(),
-            key: KeyOrder::new(contract, &schema)?,
+            key: KeyOrder::new(contract, &schema, guard)?,
             schema,
             metadata: metadata.clone(),
             destination: destination.clone(),
@@ -263,10 +267,11 @@ struct KeyOrder {
     columns: Vec<usize>,
     converter: RowConverter,
     last: Option<OwnedRow>,
+    guard: FormulaGuard,
 }
 
 impl KeyOrder {
-    fn new(contract: &Contract, schema: &SchemaRef) -> Result<Self> {
+    fn new(contract: &Contract, schema: &SchemaRef, guard: FormulaGuard) -> Result<Self> {
         let doing = "could not order the contract's key";
         let columns: Vec<usize> = (contract.key.iter())
             .map(|name| schema.index_of(name))
@@ -274,7 +279,7 @@ impl KeyOrder {
             .or_err(ErrorKind::Unexpected, doing)?;
         let fields = columns.iter().map(|i| SortField::new(schema.field(*i).data_type().clone()));
         let converter = RowConverter::new(fields.collect()).or_err(ErrorKind::Unexpected, doing)?;
-        Ok(Self { columns, converter, last: None })
+        Ok(Self { columns, converter, last: None, guard })
     }
 
     /// Every key is greater than the one before: no key is written twice, and merging is proved
@@ -294,14 +299,21 @@ impl KeyOrder {
     }
 
     fn text(&self, rows: &RecordBatch, row: usize) -> String {
-        key_text(rows, &self.columns, row)
+        key_text(rows, &self.columns, row, self.guard)
     }
 }
 
-/// A key as people read it.
-pub(super) fn key_text(rows: &RecordBatch, columns: &[usize], row: usize) -> String {
+/// A key as people read it in the file.
+pub(super) fn key_text(
+    rows: &RecordBatch,
+    columns: &[usize],
+    row: usize,
+    guard: FormulaGuard,
+) -> String {
     let part = |i: &usize| match rows.column(*i).data_type() {
-        DataType::Utf8 => rows.column(*i).as_string::<i32>().value(row).to_owned(),
+        DataType::Utf8 => {
+            guarded(rows.column(*i).as_string::<i32>().value(row), guard).into_owned()
+        }
         _ => {
             let integers = rows.column(*i).as_primitive_opt::<Int64Type>();
             integers.map_or_else(String::new, |values| values.value(row).to_string())

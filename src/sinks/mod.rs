@@ -7,6 +7,7 @@
 mod csv;
 mod day_writer;
 mod json;
+mod object;
 mod parquet;
 pub mod quarantine;
 mod reread;

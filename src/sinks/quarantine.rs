@@ -3,7 +3,7 @@
 //! Staged while a run is on ([`RejectBuilder`]), stamped and written when it publishes
 //! ([`write_quarantine`]), read to be counted, shown and replayed ([`read_quarantine`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -18,7 +18,6 @@ use arrow::datatypes::{
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -28,8 +27,8 @@ use crate::model::{DataFile, FileFormat, RawFormat, Reason, Split, SplitId};
 use crate::plan::ParquetCompression;
 
 use super::Destination;
+use super::object::StoredObject;
 use super::parquet::properties;
-use super::reread::StoredObject;
 use super::upload::{Upload, encoder_error};
 
 /// Column of a staged batch with the ordinal of the row within its split.
@@ -37,6 +36,8 @@ pub const ROW_COLUMN: usize = 2;
 
 const REASONS_COLUMN: usize = 6;
 const ROW_GROUP_BYTES: u64 = 64 << 20;
+/// Rows decoded at once; the source bytes of one may take megabytes.
+const READ_ROWS: usize = 64;
 const EPOCH: Date = Date::constant(1970, 1, 1);
 
 /// A row that is refused, as the pipeline knows it.
@@ -172,12 +173,12 @@ fn append_reason(reasons: &mut StructBuilder, reason: &Reason) {
     reasons.append(true);
 }
 
-/// Adds the reasons of a staged batch to counts by code.
+/// Adds the rows of a staged batch to counts by code: a row counts once under each of its codes.
 pub fn count_reasons(rows: &RecordBatch, counts: &mut BTreeMap<String, u64>) {
     let Some(reasons) = rows.column(REASONS_COLUMN).as_list_opt::<i32>() else { return };
-    for reason in reasons.iter().flatten() {
-        let codes = reason.as_struct().column(0).as_string::<i32>();
-        for code in codes.iter().flatten() {
+    for reasons in reasons.iter().flatten() {
+        let codes = reasons.as_struct().column(0).as_string::<i32>();
+        for code in codes.iter().flatten().collect::<BTreeSet<_>>() {
             *counts.entry(code.to_owned()).or_default() += 1;
         }
     }
@@ -283,6 +284,14 @@ pub struct QuarantineRow {
     pub attempts: i32,
 }
 
+impl QuarantineRow {
+    /// The codes of its reasons, each once.
+    #[must_use]
+    pub fn codes(&self) -> BTreeSet<&str> {
+        self.reasons.iter().map(|reason| reason.code.as_str()).collect()
+    }
+}
+
 /// A reason as it lies in the quarantine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StoredReason {
@@ -309,23 +318,18 @@ pub fn read_quarantine(
     each: &mut dyn FnMut(QuarantineRow) -> Result<bool>,
 ) -> Result<()> {
     let object = StoredObject::open(destination, &file.path)?;
-    if object.bytes != file.bytes || object.sha256()? != file.sha256 {
-        return Err(Error::new(ErrorKind::Verification, "a quarantine file was altered")
-            .with("file", &file.path));
+    object.require_unaltered(file)?;
+    let reader = object.parquet()?;
+    if reader.schema().fields() != schema().fields() {
+        return Err(Error::new(
+            ErrorKind::Verification,
+            "a file does not have the columns of a quarantine",
+        )
+        .with("file", &file.path));
     }
-    let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::new(ErrorKind::Verification, "a quarantine file cannot be read")
-            .with("file", &file.path)
-            .with_source(error)
-    };
-    let reader = ParquetRecordBatchReaderBuilder::try_new(object)
-        .and_then(ParquetRecordBatchReaderBuilder::build)
-        .map_err(|e| unreadable(e.into()))?;
+    let reader = reader.with_batch_size(READ_ROWS).build().map_err(|e| object.unreadable(e))?;
     for rows in reader {
-        let rows = rows.map_err(|e| unreadable(e.into()))?;
-        if rows.schema().fields() != schema().fields() {
-            return Err(unreadable("its columns are not those of a quarantine".into()));
-        }
+        let rows = rows.map_err(|e| object.unreadable(e))?;
         for row in 0..rows.num_rows() {
             if !each(row_at(&rows, row)?)? {
                 return Ok(());

@@ -3,32 +3,20 @@
 //! Shares with the writers only the object and the contract. Reads in bounded memory.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Decimal128Type;
-use bytes::{Buf, Bytes};
-use object_store::ObjectStoreExt;
-use object_store::path::Path;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
-use sha2::{Digest, Sha256};
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{DataFile, FileFormat, Sums};
-use crate::storage::store_error;
+use crate::plan::FormulaGuard;
 
-use super::day_writer::key_text;
+use super::day_writer::{PART_SEPARATOR, key_text};
+use super::object::StoredObject;
 use super::{Destination, Probe};
-
-/// Bytes fetched at once.
-const BLOCK_BYTES: u64 = 1 << 20;
-
-/// Between the parts of a key shown as text.
-const PART_SEPARATOR: &str = "\u{1f}";
 
 /// What a file was found to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,18 +35,18 @@ pub struct Reread {
     pub sums: BTreeMap<String, String>,
 }
 
-/// Reads a data file from end to end.
+/// Reads a data file from end to end: first its bytes, then what they say.
 ///
 /// # Errors
-/// `Verification` when the file is missing, damaged or not of the contract's schema;
+/// `Verification` when the file is missing, altered or not of the contract's schema;
 /// `Permission` and `Transient` from the store.
 pub fn reread(destination: &Destination, file: &DataFile, contract: &Contract) -> Result<Reread> {
     let object = StoredObject::open(destination, &file.path)?;
-    let sha256 = object.sha256()?;
+    let sha256 = object.require_unaltered(file)?;
     let mut contents = Contents::new(contract);
     match file.format {
-        FileFormat::Parquet => contents.read_parquet(&object, file, contract)?,
-        FileFormat::Csv => contents.read_csv(&object, file, contract)?,
+        FileFormat::Parquet => contents.read_parquet(&object, contract)?,
+        FileFormat::Csv => contents.read_csv(&object, contract)?,
     }
     let (min_key, max_key) = contents.keys.unzip();
     Ok(Reread {
@@ -109,56 +97,47 @@ impl Contents {
         Self { key: key.collect(), rows: 0, keys: None, sums: Sums::new(&schema) }
     }
 
-    fn read_parquet(
-        &mut self,
-        object: &StoredObject,
-        file: &DataFile,
-        contract: &Contract,
-    ) -> Result<()> {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(object.clone())
-            .map_err(|e| unreadable(file, e))?;
+    fn read_parquet(&mut self, object: &StoredObject, contract: &Contract) -> Result<()> {
+        let reader = object.parquet()?;
         if reader.schema().fields() != contract.output_schema().fields() {
             return Err(Error::new(
                 ErrorKind::Verification,
                 "a file does not have the schema of its contract",
             )
-            .with("file", &file.path)
+            .with("file", object.name())
             .with("contract", contract.label()));
         }
-        for rows in reader.build().map_err(|e| unreadable(file, e))? {
-            let rows = rows.map_err(|e| unreadable(file, e))?;
+        for rows in reader.build().map_err(|e| object.unreadable(e))? {
+            let rows = rows.map_err(|e| object.unreadable(e))?;
             let Some(last_row) = rows.num_rows().checked_sub(1) else { continue };
             self.sums.add(&rows);
             self.rows += rows.num_rows() as u64;
-            let last = key_text(&rows, &self.key, last_row);
-            self.note_keys(|key| key_text(&rows, key, 0), last);
+            let last = key_text(&rows, &self.key, last_row, FormulaGuard::Off);
+            self.note_keys(|key| key_text(&rows, key, 0, FormulaGuard::Off), last);
         }
         Ok(())
     }
 
-    fn read_csv(
-        &mut self,
-        object: &StoredObject,
-        file: &DataFile,
-        contract: &Contract,
-    ) -> Result<()> {
+    fn read_csv(&mut self, object: &StoredObject, contract: &Contract) -> Result<()> {
         let mut reader = csv::ReaderBuilder::new().from_reader(object.reader(0));
-        let header = reader.byte_headers().map_err(|e| unreadable(file, e))?;
+        let header = reader.byte_headers().map_err(|e| object.unreadable(e))?;
         if !header.iter().eq(contract.fields.iter().map(|field| field.name.as_bytes())) {
             return Err(Error::new(
                 ErrorKind::Verification,
                 "a file does not have the columns of its contract",
             )
-            .with("file", &file.path)
+            .with("file", object.name())
             .with("contract", contract.label()));
         }
         let decimals: Vec<usize> = self.sums.columns().collect();
         let mut row = csv::StringRecord::new();
         let mut last = None;
-        while reader.read_record(&mut row).map_err(|e| unreadable(file, e))? {
+        while reader.read_record(&mut row).map_err(|e| object.unreadable(e))? {
             for column in &decimals {
                 if let Some(text) = row.get(*column).filter(|text| !text.is_empty()) {
-                    self.sums.add_value(*column, text).map_err(|e| e.with("file", &file.path))?;
+                    self.sums
+                        .add_value(*column, text)
+                        .map_err(|e| e.with("file", object.name()))?;
                 }
             }
             self.rows += 1;
@@ -195,8 +174,7 @@ fn csv_key(row: &csv::StringRecord, key: &[usize]) -> String {
 /// `Transient` from the store.
 pub fn filtered_rows(destination: &Destination, file: &DataFile, probe: &Probe) -> Result<u64> {
     let object = StoredObject::open(destination, &file.path)?;
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(object).map_err(|e| unreadable(file, e))?;
+    let builder = object.parquet()?;
     let metadata = builder.metadata().clone();
     let columns = metadata.file_metadata().schema_descr().columns();
     let Some(leaf) = columns.iter().position(|c| c.path().parts() == [probe.column.as_str()])
@@ -222,9 +200,9 @@ pub fn filtered_rows(destination: &Destination, file: &DataFile, probe: &Probe) 
         .with_projection(mask)
         .with_row_groups(to_read)
         .build()
-        .map_err(|e| unreadable(file, e))?;
+        .map_err(|e| object.unreadable(e))?;
     for rows in reader {
-        let rows = rows.map_err(|e| unreadable(file, e))?;
+        let rows = rows.map_err(|e| object.unreadable(e))?;
         let values = rows.column(0).as_primitive::<Decimal128Type>();
         count += values.iter().flatten().filter(|v| *v >= probe.at_least).count() as u64;
     }
@@ -251,106 +229,4 @@ fn big_endian(bytes: &[u8]) -> Option<i128> {
     let mut wide = [sign; 16];
     wide.get_mut(16_usize.checked_sub(bytes.len())?..)?.copy_from_slice(bytes);
     Some(i128::from_be_bytes(wide))
-}
-
-fn unreadable<E>(file: &DataFile, error: E) -> Error
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    Error::new(ErrorKind::Verification, "a file cannot be read back")
-        .with("file", &file.path)
-        .with_source(error)
-}
-
-/// An object of the store as the readers want it: by ranges, or as a stream.
-#[derive(Clone)]
-pub(super) struct StoredObject {
-    destination: Destination,
-    path: Path,
-    pub(super) bytes: u64,
-}
-
-impl StoredObject {
-    pub(super) fn open(destination: &Destination, path: &str) -> Result<Self> {
-        let path = destination.object(path);
-        let meta = destination.runtime.block_on(destination.store.head(&path));
-        let bytes = meta.map_err(|e| store_error("open", &path, e))?.size;
-        Ok(Self { destination: destination.clone(), path, bytes })
-    }
-
-    /// A reader from `offset` to the end.
-    pub(super) fn reader(&self, offset: u64) -> ObjectReader {
-        ObjectReader { object: self.clone(), offset, block: Bytes::new() }
-    }
-
-    /// SHA-256 (hex) of the bytes.
-    pub(super) fn sha256(&self) -> Result<String> {
-        let mut hash = Sha256::new();
-        let mut offset = 0;
-        while offset < self.bytes {
-            let block = self.range(offset, BLOCK_BYTES)?;
-            if block.is_empty() {
-                break;
-            }
-            hash.update(&block);
-            offset += block.len() as u64;
-        }
-        Ok(hex::encode(hash.finalize()))
-    }
-
-    fn range(&self, offset: u64, length: u64) -> Result<Bytes> {
-        let end = self.bytes.min(offset.saturating_add(length));
-        if offset >= end {
-            return Ok(Bytes::new());
-        }
-        let store = &self.destination.store;
-        (self.destination.runtime)
-            .block_on(store.get_range(&self.path, offset..end))
-            .map_err(|e| store_error("read", &self.path, e))
-    }
-}
-
-impl Length for StoredObject {
-    fn len(&self) -> u64 {
-        self.bytes
-    }
-}
-
-impl ChunkReader for StoredObject {
-    type T = ObjectReader;
-
-    fn get_read(&self, start: u64) -> parquet::errors::Result<ObjectReader> {
-        Ok(self.reader(start))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
-        let bytes = self
-            .range(start, length as u64)
-            .map_err(|e| parquet::errors::ParquetError::External(Box::new(e)))?;
-        if bytes.len() == length {
-            Ok(bytes)
-        } else {
-            Err(parquet::errors::ParquetError::EOF("the file ends within a page".to_owned()))
-        }
-    }
-}
-
-/// A stream over an object, a block in memory at a time.
-pub(super) struct ObjectReader {
-    object: StoredObject,
-    offset: u64,
-    block: Bytes,
-}
-
-impl Read for ObjectReader {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        if self.block.is_empty() {
-            self.block =
-                self.object.range(self.offset, BLOCK_BYTES).map_err(std::io::Error::other)?;
-            self.offset += self.block.len() as u64;
-        }
-        let length = out.len().min(self.block.len());
-        self.block.copy_to_slice(&mut out[..length]);
-        Ok(length)
-    }
 }
