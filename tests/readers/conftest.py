@@ -1,14 +1,20 @@
 """A published run to look at: the sample job, run once by the built binary in a copy of the project."""
 
+import decimal
 import json
 import os
 import shutil
 import subprocess
 import zoneinfo
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
+# 28 digits by default, and then it rounds: here a sum is exact or an error.
+decimal.getcontext().prec = 80
+decimal.getcontext().traps[decimal.Inexact] = True
 
 # The pinned tzdata package, not whatever this machine has.
 zoneinfo.reset_tzpath(to=())
@@ -75,8 +81,6 @@ class Published:
 
     def sums(self, extension: str) -> dict:
         """The sums that the run stated for the files of one format, added up."""
-        from decimal import Decimal
-
         total = {}
         for file in self.summary["files"]:
             if file["format"] == extension:
