@@ -14,8 +14,11 @@ mod latest;
 mod log;
 mod sample;
 
+/// A store, and the root of a dataset in it.
+type Place = (Arc<dyn ObjectStore>, Path);
+
 /// The stores that every promise is kept on: memory, and a local disk with a root of its own.
-fn stores() -> (TempDir, [(Arc<dyn ObjectStore>, Path); 2]) {
+fn stores() -> (TempDir, [Place; 2]) {
     let folder = tempfile::tempdir().unwrap();
     let disk = LocalFileSystem::new();
     let root = Path::from_absolute_path(folder.path().canonicalize().unwrap()).unwrap();

@@ -20,6 +20,8 @@ use object_store::{
 pub enum Fault {
     /// Nothing happened.
     Before,
+    /// Nothing happened, for lack of rights.
+    Denied,
     /// It happened, the reply is lost.
     LostReply,
     /// It happened, the reply is lost, and the client's own second try was refused.
@@ -94,6 +96,10 @@ impl<S: ObjectStore> ObjectStore for ChaosStore<S> {
         let fault = next(&self.creations);
         match fault {
             Some(Fault::Before) => return Err(broken()),
+            Some(Fault::Denied) => {
+                let path = path.to_string();
+                return Err(Error::PermissionDenied { path, source: "403".into() });
+            }
             Some(Fault::Silence) => std::future::pending().await,
             Some(Fault::Careless) => return self.inner.put(path, payload).await,
             _ => {}

@@ -31,7 +31,7 @@ fn log(store: &Arc<ChaosStore<InMemory>>) -> Log {
 
 #[test]
 fn five_hundred_lost_replies_are_no_failure_and_publish_nothing_twice() {
-    let lost = |n: u64| if n % 2 == 0 { Fault::LostReply } else { Fault::RetriedByClient };
+    let lost = |n: u64| if n.is_multiple_of(2) { Fault::LostReply } else { Fault::RetriedByClient };
     let store = Arc::new(ChaosStore::new(InMemory::new()).creations(move |n| Some(lost(n))));
     block_on(async {
         for dataset in 0..20 {
@@ -107,6 +107,22 @@ fn a_store_that_stops_answering_leaves_the_outcome_unknown_and_the_next_run_lear
             }
         });
     }
+}
+
+#[test]
+fn a_denial_proves_that_nothing_landed_only_when_nothing_was_tried_before() {
+    let run = Run::new("r1", "key", &["2026-08-01"]);
+    let denied = ChaosStore::new(InMemory::new()).creations(|_| Some(Fault::Denied));
+    let error = block_on(log(&Arc::new(denied)).append(run.record(), None)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Permission);
+
+    // The record landed, the reply was lost, and then the credentials ran out for a moment.
+    let weather = |n| Some(if n == 0 { Fault::LostReply } else { Fault::Denied });
+    let store = ChaosStore::new(InMemory::new())
+        .creations(weather)
+        .reads(|n| (n == 0).then_some(Fault::Before));
+    let appended = block_on(log(&Arc::new(store)).append(run.record(), None)).unwrap();
+    assert_eq!(committed(appended).record.seq, 1);
 }
 
 #[test]
