@@ -81,7 +81,7 @@ fn read_job(stem: &str, document: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> 
 
     let known = ["name", "dataset", "description"];
     let head = root.section("job", "[job]", &known, mistakes);
-    if head.is_none() && !root.has("job") {
+    if head.is_none() && !root.mentions("job") {
         mistakes.add(0..0, "a job needs [job] with its `dataset`");
     }
     let head = head.as_ref();
@@ -98,7 +98,7 @@ fn read_job(stem: &str, document: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> 
     let sources = read_sources(&root, mistakes);
 
     let target = root.section("target", "[target]", &["url", "latest"], mistakes);
-    if target.is_none() && !root.has("target") {
+    if target.is_none() && !root.mentions("target") {
         mistakes.add(0..0, "a job needs [target] with its `url`");
     }
     let target = target.as_ref();
@@ -142,7 +142,7 @@ fn read_days(root: &Section<'_>, mistakes: &mut Mistakes<'_>) -> Option<DaySelec
     let found = days.optional("found", boolean, mistakes);
     let first = days.optional("first", day, mistakes);
     let last = days.optional("last", day, mistakes);
-    let ranged = days.has("first") || days.has("last");
+    let ranged = days.mentions("first") || days.mentions("last");
     if found == Some(true) {
         if ranged {
             mistakes
@@ -150,12 +150,16 @@ fn read_days(root: &Section<'_>, mistakes: &mut Mistakes<'_>) -> Option<DaySelec
         }
         return Some(DaySelection::Found);
     }
+    if !ranged && days.mentions("found") && found.is_none() {
+        // What is wrong with it is told already.
+        return None;
+    }
     if !ranged {
         mistakes.add(days.span("found"), "[days] needs `first` and `last`, or `found = true`");
         return None;
     }
     for key in ["first", "last"] {
-        if !days.has(key) {
+        if !days.mentions(key) {
             mistakes.add(days.span(key), format!("[days] needs `{key}` too"));
         }
     }

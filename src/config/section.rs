@@ -16,6 +16,8 @@ pub(super) struct Section<'t> {
     label: &'static str,
     header: Range<usize>,
     entries: &'t DeTable<'t>,
+    /// Known keys that unknown ones were probably meant to be.
+    meant: Vec<&'static str>,
 }
 
 /// Reads one value, or says why it cannot be.
@@ -30,18 +32,22 @@ impl<'t> Section<'t> {
         known: &[&'static str],
         mistakes: &mut Mistakes<'_>,
     ) -> Self {
+        let mut meant = Vec::new();
         for (key, _) in entries {
             let name: &str = key.get_ref();
             if !known.contains(&name) {
                 let message = format!("unknown key `{name}` in {label}");
                 let hint = match closest(name, known.iter().copied()) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
+                    Some(key) => {
+                        meant.push(key);
+                        format!("did you mean `{key}`?")
+                    }
                     None => format!("{label} knows {}", list(known)),
                 };
                 mistakes.add_with_hint(key.span(), message, hint);
             }
         }
-        Self { label, header, entries }
+        Self { label, header, entries, meant }
     }
 
     /// The value of `key`, when it stands there and can be read.
@@ -64,7 +70,7 @@ impl<'t> Section<'t> {
         read: ReadValue<T>,
         mistakes: &mut Mistakes<'_>,
     ) -> Option<T> {
-        if !self.has(key) {
+        if !self.mentions(key) {
             mistakes.add(self.header.clone(), format!("{} needs `{key}`", self.label));
         }
         self.optional(key, read, mistakes)
@@ -79,9 +85,9 @@ impl<'t> Section<'t> {
         }
     }
 
-    /// Whether `key` stands here.
-    pub fn has(&self, key: &str) -> bool {
-        self.entries.contains_key(key)
+    /// Whether `key` stands here, or was mistyped, which is a mistake of its own.
+    pub fn mentions(&self, key: &str) -> bool {
+        self.entries.contains_key(key) || self.meant.contains(&key)
     }
 
     /// Place of the value of `key`, else of the section.
@@ -118,7 +124,9 @@ impl<'t> Section<'t> {
         mistakes: &mut Mistakes<'_>,
     ) -> Vec<Section<'t>> {
         let Some(value) = self.entries.get(key) else {
-            mistakes.add(self.header.clone(), format!("a job needs at least one {label}"));
+            if !self.mentions(key) {
+                mistakes.add(self.header.clone(), format!("a job needs at least one {label}"));
+            }
             return Vec::new();
         };
         let DeValue::Array(array) = value.get_ref() else {
