@@ -22,6 +22,9 @@ use crate::plan::FormulaGuard;
 use super::json::write_json;
 use super::upload::{Upload, Uploaded, encoder_error};
 
+/// Lines are sent on when they have grown to this.
+const SEND_BYTES: usize = 64 << 10;
+
 /// A CSV file that is being written.
 pub(super) struct CsvEncoder {
     path: String,
@@ -71,6 +74,9 @@ impl CsvEncoder {
                 }
             }
             self.lines.extend(b"\r\n");
+            if self.lines.len() >= SEND_BYTES {
+                self.send()?;
+            }
         }
         self.send()
     }

@@ -21,8 +21,8 @@ use super::parquet::{FileMetadata, ParquetEncoder};
 use super::upload::{Upload, Uploaded};
 use super::{Destination, Probe, WrittenFile};
 
-/// Rows that are encoded at once.
-const GRANULE_ROWS: usize = 8192;
+/// Rows that are encoded at once: few, since a row may take megabytes.
+const GRANULE_ROWS: usize = 1024;
 
 /// Between the parts of a key shown as text.
 pub(super) const PART_SEPARATOR: &str = "\u{1f}";

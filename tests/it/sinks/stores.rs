@@ -1,0 +1,320 @@
+//! Stores that fail: the kind of the failure reaches the caller, and nothing is left half-done.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use consign::error::{Error, ErrorKind};
+use consign::plan::FormulaGuard;
+use consign::sinks::{filtered_rows, quarantine, reread};
+use consign::storage;
+use futures::stream::BoxStream;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, UploadPart,
+};
+
+use super::orders::{Order, contract, order, rows, series};
+use super::{Place, both, csv_sink, parquet_sink};
+
+/// A store that answers a number of calls of each kind and refuses those after.
+#[derive(Debug, Default)]
+struct Failing {
+    inner: InMemory,
+    puts: AtomicI64,
+    parts: Arc<AtomicI64>,
+    gets: AtomicI64,
+    denied: bool,
+    aborted: Arc<AtomicU64>,
+}
+
+impl Failing {
+    fn new(puts: i64, parts: i64, gets: i64) -> Self {
+        let (puts, parts, gets) = (puts.into(), Arc::new(parts.into()), gets.into());
+        Self { puts, parts, gets, ..Self::default() }
+    }
+
+    fn answer(&self, left: &AtomicI64) -> object_store::Result<()> {
+        if left.fetch_sub(1, Ordering::Relaxed) > 0 {
+            return Ok(());
+        }
+        match self.denied {
+            true => Err(object_store::Error::PermissionDenied {
+                path: String::new(),
+                source: "403".into(),
+            }),
+            false => Err(broken()),
+        }
+    }
+}
+
+fn broken() -> object_store::Error {
+    object_store::Error::Generic { store: "failing", source: "the line is dead".into() }
+}
+
+impl std::fmt::Display for Failing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("failing")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Failing {
+    async fn put_opts(
+        &self,
+        path: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> object_store::Result<PutResult> {
+        self.answer(&self.puts)?;
+        self.inner.put_opts(path, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        path: &Path,
+        options: PutMultipartOptions,
+    ) -> object_store::Result<Box<dyn MultipartUpload>> {
+        let inner = self.inner.put_multipart_opts(path, options).await?;
+        let (left, aborted) = (Arc::clone(&self.parts), Arc::clone(&self.aborted));
+        Ok(Box::new(FailingParts { inner, left, aborted }))
+    }
+
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+        if !options.head {
+            self.answer(&self.gets)?;
+        }
+        self.inner.get_opts(path, options).await
+    }
+
+    async fn get_ranges(&self, path: &Path, at: &[Range<u64>]) -> object_store::Result<Vec<Bytes>> {
+        self.answer(&self.gets)?;
+        self.inner.get_ranges(path, at).await
+    }
+
+    fn delete_stream(
+        &self,
+        paths: BoxStream<'static, object_store::Result<Path>>,
+    ) -> BoxStream<'static, object_store::Result<Path>> {
+        self.inner.delete_stream(paths)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(
+        &self,
+        from: &Path,
+        to: &Path,
+        options: CopyOptions,
+    ) -> object_store::Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+#[derive(Debug)]
+struct FailingParts {
+    inner: Box<dyn MultipartUpload>,
+    left: Arc<AtomicI64>,
+    aborted: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl MultipartUpload for FailingParts {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        match self.left.fetch_sub(1, Ordering::Relaxed) > 0 {
+            true => self.inner.put_part(data),
+            false => Box::pin(async { Err(broken()) }),
+        }
+    }
+
+    async fn complete(&mut self) -> object_store::Result<PutResult> {
+        match self.left.fetch_sub(1, Ordering::Relaxed) > 0 {
+            true => self.inner.complete().await,
+            false => Err(broken()),
+        }
+    }
+
+    async fn abort(&mut self) -> object_store::Result<()> {
+        self.aborted.fetch_add(1, Ordering::Relaxed);
+        self.inner.abort().await
+    }
+}
+
+/// 20 MB of text, which no codec makes small: three parts.
+fn large() -> arrow::record_batch::RecordBatch {
+    let note = |n: u64| -> String {
+        let word = |i| format!("{:016x}", scattered(n * 1_000_000 + i));
+        (0..65_536).map(word).collect()
+    };
+    let orders: Vec<Order> =
+        (0..20).map(|n| Order { note: Some(note(n)), ..order(&format!("ord_{n:02}")) }).collect();
+    rows(&orders)
+}
+
+fn scattered(n: u64) -> u64 {
+    let x = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+fn write(
+    place: &Place,
+    sink: &consign::plan::SinkSpec,
+    rows: &arrow::record_batch::RecordBatch,
+) -> Error {
+    let mut writer = place.writer(sink, &contract());
+    let written = writer.write(rows).and_then(|()| writer.close());
+    written.expect_err("the store refuses")
+}
+
+fn nothing_lies(store: &Failing) -> bool {
+    use futures::StreamExt;
+    futures::executor::block_on(store.inner.list(None).collect::<Vec<_>>()).is_empty()
+}
+
+#[test]
+fn a_store_that_refuses_a_file_is_a_passing_fault_or_a_missing_right() {
+    for (denied, kind) in [(false, ErrorKind::Transient), (true, ErrorKind::Permission)] {
+        for sink in both() {
+            let store = Arc::new(Failing { denied, ..Failing::new(0, 9, 0) });
+            let error = write(&Place::on(store.clone()), &sink, &series(0..100));
+            assert_eq!(error.kind(), kind, "{error:?}");
+            assert!(nothing_lies(&store));
+        }
+    }
+}
+
+/// However far a large file has come when the store fails: the kind survives the encoder, and
+/// the parts are taken back.
+#[test]
+fn a_large_file_that_cannot_be_finished_leaves_nothing() {
+    let rows = large();
+    for sink in [parquet_sink(1 << 30, 1 << 20), csv_sink(1 << 30, FormulaGuard::Off)] {
+        for parts in 0..3 {
+            let store = Arc::new(Failing::new(9, parts, 0));
+            let error = write(&Place::on(store.clone()), &sink, &rows);
+            assert_eq!(error.kind(), ErrorKind::Transient, "after {parts} parts: {error:?}");
+            assert_eq!(store.aborted.load(Ordering::Relaxed), 1, "after {parts} parts");
+            assert!(nothing_lies(&store));
+        }
+        let store = Arc::new(Failing::new(0, 9, i64::MAX));
+        let place = Place::on(store.clone());
+        let written = place.write_one(&sink, &rows);
+        assert!(written.file.bytes > 8 << 20, "{} bytes are one part", written.file.bytes);
+        let found = reread(&place.destination, &written.file, &contract()).unwrap();
+        consign::sinks::compare(&written.file, &found).unwrap();
+        assert_eq!(store.aborted.load(Ordering::Relaxed), 0);
+    }
+}
+
+#[test]
+fn a_writer_that_is_given_up_leaves_nothing() {
+    let store = Arc::new(Failing::new(9, 9, 0));
+    let place = Place::on(store.clone());
+    let mut writer = place.writer(&csv_sink(1 << 30, FormulaGuard::Off), &contract());
+    let rows = large();
+    for first in 0..20 {
+        writer.write(&rows.slice(first, 1)).unwrap();
+    }
+    drop(writer);
+    assert!(nothing_lies(&store));
+}
+
+/// A fault of the store while a file is decoded must not pass for a damaged file: the one is
+/// tried again, the other stops the run for good.
+#[test]
+fn a_store_that_fails_while_a_file_is_read_back_is_not_a_damaged_file() {
+    for (denied, kind) in [(false, ErrorKind::Transient), (true, ErrorKind::Permission)] {
+        for sink in both() {
+            let mut failures = 0;
+            for gets in 0.. {
+                let store = Failing { denied, ..Failing::new(9, 9, gets) };
+                let place = Place::on(Arc::new(store));
+                let written = place.write_one(&sink, &series(0..2_000));
+                let read = reread(&place.destination, &written.file, &contract());
+                let Err(error) = read else { break };
+                assert_eq!(error.kind(), kind, "after {gets} reads: {error:?}");
+                failures += 1;
+            }
+            assert!(failures >= 2, "bytes and rows are read");
+        }
+    }
+}
+
+#[test]
+fn a_filtered_count_and_the_quarantine_tell_a_failing_store_too() {
+    let place = Place::on(Arc::new(Failing::new(9, 9, 0)));
+    let written = place.write_one(&both()[0], &series(0..100));
+    let error = filtered_rows(&place.destination, &written.file, &written.probes[0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transient, "{error:?}");
+    let mut none = |_| Ok(true);
+    let error = quarantine::read_quarantine(&place.destination, &written.file, &mut none);
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Transient);
+}
+
+#[test]
+fn a_file_is_never_written_over() {
+    for sink in both() {
+        let place = Place::new();
+        let first = place.write_one(&sink, &series(0..100));
+        let bytes = place.read(&first.file.path);
+        let error = write(&place, &sink, &series(0..50));
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
+        assert_eq!(place.read(&first.file.path), bytes);
+    }
+}
+
+/// The store of a local folder, as a run opens it.
+#[test]
+fn a_local_folder_is_a_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = folder.path().join("new/dataset");
+    let location = storage::open_or_create(url.to_str().unwrap()).unwrap();
+    for sink in [both()[0].clone(), both()[1].clone(), csv_sink(1 << 30, FormulaGuard::Prefix)] {
+        let mut place = Place::on(location.store.clone());
+        place.destination.root =
+            location.prefix.clone().join("_tries").join(format!("{sink:?}").len().to_string());
+        let written = place.write_one(&sink, &large());
+        let found = reread(&place.destination, &written.file, &contract()).unwrap();
+        consign::sinks::compare(&written.file, &found).unwrap();
+    }
+    let reopened = storage::open_existing(url.to_str().unwrap()).unwrap();
+    assert_eq!(reopened.prefix, location.prefix);
+}
+
+#[test]
+fn places_that_cannot_be_opened_say_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let missing = missing.to_str().unwrap();
+    let error = storage::open_existing(missing).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains(missing) && error.help().is_some());
+    for url in ["s3://bucket/prefix", "gs://b", "https://example.org/x", "file://host/x"] {
+        for error in
+            [storage::open_existing(url).unwrap_err(), storage::open_or_create(url).unwrap_err()]
+        {
+            assert_eq!(error.kind(), ErrorKind::Usage, "{url}: {error}");
+            assert!(error.help().unwrap().contains("file:///"), "{url}");
+        }
+    }
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let below = file.join("below");
+    assert!(storage::open_or_create(below.to_str().unwrap()).is_err());
+    assert!(storage::open_existing(file.to_str().unwrap()).is_ok(), "a file is a place as well");
+    let url = format!("file://{}", file.display());
+    let opened = storage::open_existing(&url).unwrap();
+    assert_eq!((opened.url.as_str(), opened.prefix.filename()), (url.as_str(), Some("file")));
+}
