@@ -229,3 +229,75 @@ fn contracts_are_listed_shown_and_checked() {
     let said = refused(&consign(&["schema", "lint", broken.to_str().unwrap()]), 2);
     assert!(said.contains("v1.odcs.yaml"), "{said}");
 }
+
+/// A project with the users of the samples, and a budget for their rejects.
+fn project_of_users(max_percent: &str) -> tempfile::TempDir {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let job = format!(
+        "[job]\ndataset = \"users@1\"\n[days]\nfound = true\n[[source]]\nkind = \"dynamodb_export\"\n\
+         url = \"{}/samples/users-export/AWSDynamoDB/01785722400000-8e04b9f2\"\n\
+         [target]\nurl = \"out\"\n[[sink]]\nformat = \"parquet\"\n[reject]\nmax_percent = {max_percent}\n",
+        root.display()
+    );
+    let folder = project_with_job(&job);
+    fs::create_dir(folder.path().join("schemas/users")).unwrap();
+    let contract = "schemas/users/v1.odcs.yaml";
+    fs::copy(root.join(contract), folder.path().join(contract)).unwrap();
+    folder
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    assert!(output.status.success(), "{}", stderr(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_run_is_published_verified_and_its_rejects_are_shown() {
+    let folder = project_of_users("10");
+    let consign = |arguments: &[&str]| consign_in(folder.path(), arguments);
+
+    let dry_run = json(&consign(&["run", "orders", "--dry-run", "--json"]));
+    assert_eq!(dry_run["outcome"], "dry_run");
+    let run = json(&consign(&["run", "orders", "--json"]));
+    assert_eq!((&run["outcome"], &run["commit"]), (&"published".into(), &1.into()));
+    let rows = |name: &str| run["ledger"][name].as_u64().unwrap();
+    let accounted =
+        ["written", "quarantined", "excluded", "deduplicated"].map(rows).into_iter().sum::<u64>();
+    assert_eq!((rows("read"), accounted), (300, 300));
+    let file = &run["files"][0];
+    assert!(file["path"].is_string() && file["rows"].is_u64() && file["sha256"].is_string());
+
+    let again = consign(&["run", "orders"]);
+    assert!(stdout(&again).starts_with("orders: nothing to do:"), "{}", stdout(&again));
+
+    let show = stdout(&consign(&["quarantine", "show", "orders", "--json"]));
+    assert_eq!(show.lines().count() as u64, rows("quarantined"));
+    assert!(show.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    let limited = ["quarantine", "show", "out", "--reason", "not_unique", "--limit", "1"];
+    let limited = stdout(&consign(&limited));
+    assert_eq!(limited.matches("not_unique").count(), 1, "{limited}");
+    // One job, so that nothing needs to be named.
+    let stats = json(&consign(&["quarantine", "stats", "--json"]));
+    assert_eq!(stats["rows"], rows("quarantined"));
+    assert_eq!(stats["reasons"], run["reasons"]);
+
+    assert!(consign(&["verify", "orders"]).status.success());
+    let path = folder.path().join("out").join(file["path"].as_str().unwrap());
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[10] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let verified = consign(&["verify", "out"]);
+    assert_eq!(verified.status.code(), Some(7), "{}", stdout(&verified));
+    assert!(stdout(&verified).contains("problem: "));
+}
+
+#[test]
+fn too_many_rejects_are_refused_with_exit_3() {
+    let folder = project_of_users("1");
+    let said = refused(&consign_in(folder.path(), &["-q", "run", "orders"]), 3);
+    assert!(
+        said.starts_with("error: nothing was published: 21 of 300 rows were refused"),
+        "{said}"
+    );
+    assert!(said.contains("\nhelp: "), "{said}");
+}
