@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::SourceSummary;
 use crate::plan::Plan;
 use crate::publish::{
@@ -83,9 +83,11 @@ impl Target {
                 Appended::Committed(committed) => (committed, false),
                 Appended::AlreadyPublished(committed) => (committed, true),
             };
-        let latest = self.refresh(run.plan.latest)?;
         let Location { store, prefix, .. } = &self.location;
-        self.runtime.block_on(mark_done(store, prefix, &run.run_id))?;
+        let seq = committed.record.seq;
+        let latest = self.refresh(run.plan.latest).map_err(|e| after_the_commit(seq, e))?;
+        (self.runtime.block_on(mark_done(store, prefix, &run.run_id)))
+            .map_err(|e| after_the_commit(seq, e))?;
         Ok(Publication { committed, by_another_run, latest })
     }
 
@@ -104,6 +106,14 @@ impl Target {
             refresh_latest(store, prefix, &records).await
         })
     }
+}
+
+/// A failure that takes nothing back.
+fn after_the_commit(seq: u64, cause: Error) -> Error {
+    Error::new(cause.kind(), "the days are published, but what follows the commit failed")
+        .with("commit", seq)
+        .with_help("run the same command again: it publishes nothing new and repairs latest/")
+        .with_source(cause)
 }
 
 /// The record of a run that the gate has passed.

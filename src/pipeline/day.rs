@@ -1,6 +1,6 @@
 //! Days as Arrow holds them and as the calendar names them.
 
-use jiff::ToSpan;
+use jiff::Span;
 use jiff::civil::Date;
 
 use crate::model::Ledger;
@@ -9,7 +9,7 @@ const EPOCH: Date = Date::constant(1970, 1, 1);
 
 /// The calendar day `days` after 1970-01-01; `None` beyond the years 1 to 9999 of the program.
 pub(super) fn date(days: i32) -> Option<Date> {
-    EPOCH.checked_add(days.days()).ok()
+    EPOCH.checked_add(Span::new().try_days(days).ok()?).ok()
 }
 
 /// Days from 1970-01-01 to `date`.

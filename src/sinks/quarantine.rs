@@ -16,7 +16,7 @@ use arrow::datatypes::{
     TimestampMicrosecondType, UInt32Type, UInt64Type,
 };
 use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan};
+use jiff::{Span, Timestamp};
 use parquet::arrow::ArrowWriter;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -353,7 +353,7 @@ fn row_at(rows: &RecordBatch, row: usize) -> Result<QuarantineRow> {
         row: rows.column(ROW_COLUMN).as_primitive::<UInt64Type>().value(row),
         offset_bytes: rows.column(3).as_primitive::<UInt64Type>().value(row),
         key: optional(4),
-        dt: if days.is_valid(row) { EPOCH.checked_add(days.value(row).days()).ok() } else { None },
+        dt: days.is_valid(row).then(|| date(days.value(row))).flatten(),
         reasons: reasons_at(rows.column(REASONS_COLUMN).as_list(), row),
         raw_base64: base64::engine::general_purpose::STANDARD
             .encode(rows.column(7).as_binary::<i32>().value(row)),
@@ -384,6 +384,10 @@ fn reasons_at(reasons: &ListArray, row: usize) -> Vec<StoredReason> {
             raw_millis: millis.is_valid(i).then(|| millis.value(i)),
         })
         .collect()
+}
+
+fn date(days: i32) -> Option<Date> {
+    EPOCH.checked_add(Span::new().try_days(days).ok()?).ok()
 }
 
 fn days(date: Date) -> i32 {
