@@ -19,13 +19,11 @@ pub fn describe(contract: &Contract) -> String {
         say(contract.description.clone());
     }
     let day = &contract.business_date;
-    let limits = words::limits(&contract.limits);
-    let limits: Vec<String> = limits.iter().map(|(what, n)| format!("{n} {what}")).collect();
     say(String::new());
     say(format!("  key             {}", contract.key.join(", ")));
     say(format!("  newest copy by  {}", contract.version_field));
     say(format!("  day             the date of {} in {}", day.field, day.zone));
-    say(format!("  refused beyond  {}", limits.join(", ")));
+    say(format!("  refused beyond  {}", words::limits(&contract.limits)));
     say(format!("  fingerprint     {}", contract.schema_fingerprint()));
 
     let parts = words::parts(contract);

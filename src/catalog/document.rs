@@ -100,15 +100,13 @@ fn facts(contract: &Contract) -> String {
     let names = |names: &[String]| names.iter().map(|n| code(n)).collect::<Vec<_>>().join(", ");
     let day = &contract.business_date;
     let day = format!("the date of {} in {}", code(&day.field), day.zone);
-    let limits = words::limits(&contract.limits);
-    let limits: Vec<String> = limits.iter().map(|(what, n)| format!("{n} {what}")).collect();
     let mut text = String::from("| | |\n|---|---|\n");
     for (what, is) in [
         ("Version", contract.version.clone()),
         ("Key", names(&contract.key)),
         ("Newest copy by", code(&contract.version_field)),
         ("Day (`dt`)", day),
-        ("Refused beyond", limits.join(", ")),
+        ("Refused beyond", words::limits(&contract.limits)),
     ] {
         text += &row(&[what, &is]);
     }

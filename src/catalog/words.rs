@@ -121,14 +121,17 @@ pub(super) fn whole(pattern: &str) -> &str {
     pattern.strip_prefix("^(?:").and_then(|p| p.strip_suffix(")$")).unwrap_or(pattern)
 }
 
+/// A range in words; `unit` in the plural.
 fn range<T: ToString>(least: Option<T>, greatest: Option<T>, unit: &str) -> Option<String> {
-    let text = match (least, greatest) {
-        (Some(least), Some(greatest)) => {
-            format!("{} to {} {unit}", least.to_string(), greatest.to_string())
-        }
-        (Some(least), None) => format!("at least {} {unit}", least.to_string()),
-        (None, Some(greatest)) => format!("at most {} {unit}", greatest.to_string()),
+    let (least, greatest) = (least.map(|n| n.to_string()), greatest.map(|n| n.to_string()));
+    let text = match (least.as_deref(), greatest.as_deref()) {
         (None, None) => return None,
+        (Some("1"), None) if !unit.is_empty() => {
+            format!("at least 1 {}", unit.trim_end_matches('s'))
+        }
+        (Some(least), None) => format!("at least {least} {unit}"),
+        (None, Some(greatest)) => format!("at most {greatest} {unit}"),
+        (Some(least), Some(greatest)) => format!("{least} to {greatest} {unit}"),
     };
     Some(text.trim_end().to_owned())
 }
@@ -144,7 +147,7 @@ fn add_instant(timestamp: &TimestampType, needs: &mut Vec<String>) {
         format!("a number counts {unit} since 1970 UTC")
     }));
     needs.push(match &timestamp.local {
-        None => "must have an offset".to_owned(),
+        None => "a text must have an offset".to_owned(),
         Some(LocalTime { zone, gap, fold }) => {
             let zone = match zone {
                 TextZone::Fixed(zone) => code(zone),
@@ -197,21 +200,25 @@ pub(super) fn effect(rule: &Rule) -> String {
     }
 }
 
-/// The limits as (what, bound).
-pub(super) fn limits(limits: &Limits) -> [(&'static str, String); 5] {
-    [
-        ("bytes of a row", bytes(limits.max_row_bytes)),
-        ("levels of nesting", limits.max_depth.to_string()),
-        ("fields of a row", limits.max_fields.to_string()),
-        ("elements of a list", limits.max_array_items.to_string()),
-        ("bytes of a text", bytes(limits.max_text_bytes.into())),
-    ]
+/// The limits, one after the other.
+pub(super) fn limits(limits: &Limits) -> String {
+    format!(
+        "a row of {}, {} levels of nesting, {} fields, a list of {} elements, a text of {}",
+        bytes(limits.max_row_bytes),
+        limits.max_depth,
+        limits.max_fields,
+        limits.max_array_items,
+        bytes(limits.max_text_bytes.into())
+    )
 }
 
 fn bytes(number: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let unit = UNITS.iter().find(|(size, _)| number >= *size && number % size == 0);
-    unit.map_or_else(|| number.to_string(), |(size, name)| format!("{} {name}", number / size))
+    unit.map_or_else(
+        || format!("{number} bytes"),
+        |(size, name)| format!("{} {name}", number / size),
+    )
 }
 
 /// A text as code.

@@ -34,9 +34,11 @@ pub(super) fn of_text(options: &Section<'_, '_>) -> Checks {
 /// `pattern` so that it must match the whole text.
 fn whole(pattern: &str) -> Result<Regex, String> {
     // Alone first, so that a stray parenthesis cannot close the group around it.
-    Regex::new(pattern)
-        .and_then(|_| Regex::new(&format!("^(?:{pattern})$")))
-        .map_err(|error| error.to_string().lines().last().unwrap_or_default().to_owned())
+    Regex::new(pattern).and_then(|_| Regex::new(&format!("^(?:{pattern})$"))).map_err(|error| {
+        let told = error.to_string();
+        let last = told.lines().last().unwrap_or_default();
+        last.trim_start_matches("error: ").to_owned()
+    })
 }
 
 /// Checks of a number with `scale` digits after the point.

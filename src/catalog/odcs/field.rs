@@ -46,6 +46,24 @@ const PROSE_KEYS: &[&str] = &[
     "relationships",
 ];
 
+/// Keys of the standard that `read` asks for.
+const KEYS: &[&str] = &[
+    "name",
+    "logicalType",
+    "logicalTypeOptions",
+    "physicalType",
+    "description",
+    "required",
+    "primaryKey",
+    "primaryKeyPosition",
+    "classification",
+    "examples",
+    "enum",
+    "items",
+    "properties",
+    "customProperties",
+];
+
 /// The field that `node` describes, and its position in the key when it is part of it.
 pub(super) fn read(
     node: &Node,
@@ -57,7 +75,10 @@ pub(super) fn read(
     let (name, path) = match place {
         Place::Element(list) => ("element", format!("{list}[]")),
         Place::Top | Place::Member(_) => {
-            let (name, line) = section.required_text("name")?;
+            let Some((name, line)) = section.required_text("name") else {
+                section.finish(&[PROSE_KEYS, KEYS].concat());
+                return None;
+            };
             check_name(name, line, mistakes);
             match place {
                 Place::Member(parent) => (name, format!("{parent}.{name}")),
@@ -75,6 +96,9 @@ pub(super) fn read(
     }
 
     let custom = section.custom_properties();
+    for setting in ["localTime", "derived"] {
+        lines.add_setting(&path, setting, custom.line_of(setting));
+    }
     let derived = read_derived(&custom);
     let typed = read_type(&section, &custom, &path, place, lines);
     let normalize = read_normalize(&custom, typed.as_ref().map(|(data_type, _)| data_type));
@@ -105,7 +129,7 @@ pub(super) fn read(
     if typed.is_none() {
         // Which keys it may have is not known; the mistake in its type is noted.
         custom.finish(&["epoch", "localTime"]);
-        section.finish(&[PROSE_KEYS, &["items", "properties"]].concat());
+        section.finish(&[PROSE_KEYS, KEYS].concat());
     } else {
         custom.finish(&[]);
         section.finish(PROSE_KEYS);
@@ -218,11 +242,10 @@ fn read_type(
             if properties.is_empty() {
                 mistakes.add(section.line, format!("{} has no `properties`", section.what));
             }
-            let mut members = Vec::new();
-            for node in properties {
-                members.extend(read(node, &Place::Member(path), lines, mistakes).map(|(f, _)| f));
-            }
-            FieldType::Struct(members)
+            let mut read_member = |node| read(node, &Place::Member(path), lines, mistakes);
+            let members: Vec<_> = properties.iter().map(|node| read_member(node)).collect();
+            let members = members.into_iter().map(|member| member.map(|(field, _)| field));
+            FieldType::Struct(members.collect::<Option<_>>()?)
         }
     };
     if let Some((name, line)) = physical

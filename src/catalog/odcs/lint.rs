@@ -14,11 +14,15 @@ const RESERVED_RULES: &[&str] = &["outside_window"];
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub dataset: usize,
-    pub version_field: usize,
-    pub business_date: usize,
+    /// Absent when the contract does not say.
+    pub version_field: Option<usize>,
+    /// Absent when the contract does not say.
+    pub business_date: Option<usize>,
     /// By path, in lower case: readers of tables do not tell capitals.
     fields: HashMap<String, usize>,
     rules: HashMap<String, usize>,
+    /// Of a field or rule, by its name and that of the setting.
+    settings: HashMap<(String, &'static str), usize>,
 }
 
 impl Lines {
@@ -30,6 +34,15 @@ impl Lines {
     /// Notes a rule; gives the line of an earlier one of that name.
     pub fn add_rule(&mut self, name: &str, line: usize) -> Option<usize> {
         add(&mut self.rules, name.to_owned(), line)
+    }
+
+    /// Notes where a field or rule says something that refers to other fields.
+    pub fn add_setting(&mut self, of: &str, setting: &'static str, line: usize) {
+        self.settings.insert((of.to_owned(), setting), line);
+    }
+
+    fn setting(&self, of: &str, setting: &'static str) -> usize {
+        self.settings.get(&(of.to_owned(), setting)).copied().unwrap_or(self.dataset)
     }
 
     fn field(&self, path: &str) -> usize {
@@ -81,20 +94,18 @@ pub(super) fn check(contract: &Contract, lines: &Lines, mistakes: &Mistakes<'_>)
             matches!(t, FieldType::Text | FieldType::Integer)
         });
     }
-    lint.check_use(
-        lines.version_field,
-        "the version field",
-        &contract.version_field,
-        "a timestamp or integer",
-        |t| matches!(t, FieldType::Timestamp(_) | FieldType::Integer),
-    );
-    lint.check_use(
-        lines.business_date,
-        "the business date's field",
-        &contract.business_date.field,
-        "a timestamp",
-        |t| matches!(t, FieldType::Timestamp(_)),
-    );
+    if let Some(line) = lines.version_field {
+        let name = &contract.version_field;
+        lint.check_use(line, "the version field", name, "a timestamp or integer", |t| {
+            matches!(t, FieldType::Timestamp(_) | FieldType::Integer)
+        });
+    }
+    if let Some(line) = lines.business_date {
+        let name = &contract.business_date.field;
+        lint.check_use(line, "the business date's field", name, "a timestamp", |t| {
+            matches!(t, FieldType::Timestamp(_))
+        });
+    }
     for field in &contract.fields {
         lint.check_zone_field(field);
         lint.check_derived(field);
@@ -112,7 +123,8 @@ impl Lint<'_> {
     /// The top-level field called `name`; a mistake on `line` when there is none.
     fn field(&self, line: usize, what: &str, name: &str) -> Option<&Field> {
         let field = self.contract.field(name);
-        if field.is_none() {
+        // A field that is there, but could not be read, has its own mistake.
+        if field.is_none() && !self.lines.fields.contains_key(&name.to_lowercase()) {
             let names = self.contract.fields.iter().map(|f| f.name.as_str());
             let hint = did_you_mean(name, names);
             self.mistakes.add(line, format!("{what} `{name}` is no top-level field{hint}"));
@@ -147,8 +159,8 @@ impl Lint<'_> {
         else {
             return;
         };
-        let line = self.lines.field(&field.path);
-        let what = format!("the zone field of `{}`,", field.name);
+        let line = self.lines.setting(&field.path, "localTime");
+        let what = format!("`zoneField` of `{}`:", field.name);
         let Some(zone) = self.field(line, &what, zone) else { return };
         if !matches!(zone.data_type, FieldType::Text) || zone.derived.is_some() {
             self.mistakes.add(line, format!("{what} `{}` must be a text that is read", zone.name));
@@ -156,7 +168,7 @@ impl Lint<'_> {
     }
 
     fn check_derived(&self, field: &Field) {
-        let line = self.lines.field(&field.path);
+        let line = self.lines.setting(&field.path, "derived");
         let name = &field.name;
         match &field.derived {
             None => {}
@@ -171,7 +183,7 @@ impl Lint<'_> {
                     self.mistakes
                         .add(line, format!("`{name}` holds minutes, it must be an integer"));
                 }
-                let what = format!("the timestamp of `{name}`,");
+                let what = format!("`offsetMinutes` of `{name}`:");
                 let Some(of) = self.field(line, &what, of) else { return };
                 if !matches!(of.data_type, FieldType::Timestamp(_)) {
                     self.mistakes.add(line, format!("{what} `{}` must be a timestamp", of.name));
@@ -202,7 +214,7 @@ impl Lint<'_> {
             }
         }
         for unique in &self.contract.unique {
-            let line = self.lines.rule(&unique.name);
+            let line = self.lines.setting(&unique.name, "arguments");
             for name in &unique.fields {
                 let what = format!("rule `{}`:", unique.name);
                 let field = self.field(line, &what, name);

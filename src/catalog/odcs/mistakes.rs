@@ -75,7 +75,7 @@ pub(in crate::catalog) fn closest<'k>(
         .into_iter()
         .filter(|name| *name != typed)
         .map(|name| (distance(typed, name), name))
-        .filter(|(distance, name)| *distance <= (name.chars().count() / 3).max(1))
+        .filter(|(distance, name)| *distance <= (name.chars().count() + 1) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }

@@ -59,7 +59,7 @@ pub fn parse_contract(text: &str, file: &str) -> Result<Contract> {
     }
 }
 
-/// The contract, when nothing that it cannot do without is missing.
+/// The contract, when there is a dataset at all; complete only when nothing is wrong.
 fn read_contract(root: &yaml::Node, text: &str, mistakes: &Mistakes<'_>) -> Option<Contract> {
     let root = Section::new(root, "the contract", mistakes)?;
     root.word("apiVersion", &[("v3.2.0", ())]).or_else(|| missing(&root, "apiVersion"));
@@ -119,7 +119,7 @@ fn read_contract(root: &yaml::Node, text: &str, mistakes: &Mistakes<'_>) -> Opti
     let mut lines = Lines::default();
     let custom = dataset.custom_properties();
     let version_field = custom.required_text("versionField").map(|(field, line)| {
-        lines.version_field = line;
+        lines.version_field = Some(line);
         field.to_owned()
     });
     let business_date = read_business_date(&custom, &mut lines);
@@ -138,7 +138,9 @@ fn read_contract(root: &yaml::Node, text: &str, mistakes: &Mistakes<'_>) -> Opti
             fields.push(field);
         }
     }
-    let (rules, unique) = rules::read(&dataset, &fields, &mut lines);
+    // Types are checked only against whole fields: what follows from a gap is no mistake.
+    let are_whole = fields.len() == properties.len();
+    let (rules, unique) = rules::read(&dataset, are_whole.then_some(&fields), &mut lines);
     lines.dataset = dataset.line;
     dataset.finish(&[
         "id",
@@ -154,16 +156,18 @@ fn read_contract(root: &yaml::Node, text: &str, mistakes: &Mistakes<'_>) -> Opti
         "context",
     ]);
 
+    // What is missing was noted, so that a contract with gaps is looked through and not used.
+    let no_date = BusinessDate { field: String::new(), zone: String::new() };
     let contract = Contract {
-        id: id?,
-        dataset: name?.0.to_owned(),
-        version: version?,
+        id: id.unwrap_or_default(),
+        dataset: name.map(|(name, _)| name.to_owned()).unwrap_or_default(),
+        version: version.unwrap_or_default(),
         description: description.unwrap_or_default(),
         sha256: hex::encode(Sha256::digest(text)),
         fields,
         key: lint::key_in_order(key, &lines, mistakes),
-        version_field: version_field?,
-        business_date: business_date?,
+        version_field: version_field.unwrap_or_default(),
+        business_date: business_date.unwrap_or(no_date),
         limits,
         rules,
         unique,
@@ -186,18 +190,20 @@ fn is_semantic_version(version: &str) -> bool {
 }
 
 fn read_business_date(custom: &Section<'_, '_>, lines: &mut Lines) -> Option<BusinessDate> {
-    lines.business_date = custom.line_of("businessDate");
     if !custom.has("businessDate") {
         custom.mistake("businessDate", format!("{} has no `businessDate`", custom.what));
     }
     let section = custom.section("businessDate")?;
-    let field = section.required_text("field").map(|(field, _)| field.to_owned());
+    let field = section.required_text("field").map(|(field, line)| {
+        lines.business_date = Some(line);
+        field.to_owned()
+    });
     let zone = section.required_text("zone").map(|(zone, line)| {
         field::check_zone(zone, line, section.mistakes);
         zone.to_owned()
     });
     section.finish(&[]);
-    Some(BusinessDate { field: field?, zone: zone? })
+    Some(BusinessDate { field: field?, zone: zone.unwrap_or_default() })
 }
 
 fn read_limits(section: Section<'_, '_>) -> Limits {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::lint::Lines;
 use super::section::Section;
 use crate::catalog::contract::{Field, Rule, Severity, UniqueRule, WhenNull};
-use crate::catalog::expression::{self, Type};
+use crate::catalog::expression::{self, Expr, Type};
 
 /// Keys of the standard that change nothing about what a rule does.
 const PROSE_KEYS: &[&str] = &[
@@ -22,31 +22,56 @@ const PROSE_KEYS: &[&str] = &[
     "tags",
 ];
 
-/// The rules of `dataset`, whose expressions are about `fields`.
+/// Keys of the standard that rules of either kind have.
+const KEYS: &[&str] = &[
+    "name",
+    "type",
+    "severity",
+    "description",
+    "engine",
+    "implementation",
+    "metric",
+    "mustBe",
+    "arguments",
+    "unit",
+];
+
+/// The rules of `dataset`. Their expressions are checked against `fields`, when these are whole.
 pub(super) fn read(
     dataset: &Section<'_, '_>,
-    fields: &[Field],
+    fields: Option<&Vec<Field>>,
     lines: &mut Lines,
 ) -> (Vec<Rule>, Vec<UniqueRule>) {
     let (mut rules, mut unique) = (Vec::new(), Vec::new());
     for node in dataset.list("quality") {
         let Some(mut section) = Section::new(node, "a rule", dataset.mistakes) else { continue };
-        let Some((name, line)) = section.required_text("name") else { continue };
+        let Some((name, line)) = section.required_text("name") else {
+            section.finish(&[PROSE_KEYS, KEYS].concat());
+            continue;
+        };
         section.what = format!("rule `{name}`");
         if let Some(earlier) = lines.add_rule(name, line) {
             section.mistake("name", format!("rule `{name}` stands on line {earlier} already"));
         }
         match section.word("type", &[("custom", true), ("library", false)]) {
             Some(true) => rules.extend(read_rule(section, name, fields)),
-            Some(false) => unique.extend(read_unique(section, name)),
-            None if section.has("type") => {}
-            None => section.mistakes.add(section.line, format!("{} has no `type`", section.what)),
+            Some(false) => {
+                lines.add_setting(name, "arguments", section.line_of("arguments"));
+                unique.extend(read_unique(section, name));
+            }
+            None => {
+                if !section.has("type") {
+                    section.mistakes.add(section.line, format!("{} has no `type`", section.what));
+                }
+                section.finish(&[PROSE_KEYS, KEYS].concat());
+            }
         }
     }
     (rules, unique)
 }
 
-fn read_rule(section: Section<'_, '_>, name: &str, fields: &[Field]) -> Option<Rule> {
+fn read_rule(section: Section<'_, '_>, name: &str, fields: Option<&Vec<Field>>) -> Option<Rule> {
+    let mistakes = section.mistakes;
     for key in ["engine", "severity", "implementation"] {
         if !section.has(key) {
             section.mistakes.add(section.line, format!("{} has no `{key}`", section.what));
@@ -66,17 +91,10 @@ fn read_rule(section: Section<'_, '_>, name: &str, fields: &[Field]) -> Option<R
             implementation.word("whenNull", &[("keep", WhenNull::Keep), ("act", WhenNull::Act)]);
         implementation.finish(&[]);
     }
-    let (text, line) = expression?;
-    let compiled = expression::parse(text).and_then(|expression| {
-        match expression::type_of(&expression, fields)? {
-            Type::Boolean | Type::Null => Ok(expression),
-            other => Err(format!("it must be true or false, it is {other}")),
-        }
-    });
-    let compiled = compiled.map_err(|why| {
-        section.mistakes.add(line, format!("the expression of {}: {why}", section.what));
-    });
     section.finish(PROSE_KEYS);
+    let (text, line) = expression?;
+    let compiled = compile(text, fields)
+        .map_err(|why| mistakes.add(line, format!("the expression of rule `{name}`: {why}")));
     Some(Rule {
         name: Arc::from(name),
         severity: severity?,
@@ -85,6 +103,15 @@ fn read_rule(section: Section<'_, '_>, name: &str, fields: &[Field]) -> Option<R
         when_null: when_null.unwrap_or(WhenNull::Keep),
         reason,
     })
+}
+
+/// The expression that `text` spells, when it can be true or false.
+fn compile(text: &str, fields: Option<&Vec<Field>>) -> Result<Expr, String> {
+    let expression = expression::parse(text)?;
+    match fields.map(|fields| expression::type_of(&expression, fields)).transpose()? {
+        None | Some(Type::Boolean | Type::Null) => Ok(expression),
+        Some(other) => Err(format!("it must be true or false, it is {other}")),
+    }
 }
 
 /// A `duplicateValues` metric of the standard's own library.
