@@ -137,14 +137,14 @@ impl DayWriter {
         let upload = Upload::new(&self.destination, &path);
         let encoder = match self.sink {
             SinkSpec::Parquet { compression, row_group_bytes, .. } => {
-                Encoder::Parquet(ParquetEncoder::new(
+                Encoder::Parquet(Box::new(ParquetEncoder::new(
                     upload,
                     &path,
                     &self.schema,
                     &self.metadata,
                     compression,
                     row_group_bytes,
-                )?)
+                )?))
             }
             SinkSpec::Csv { formula_guard, .. } => {
                 Encoder::Csv(CsvEncoder::new(upload, &path, &self.schema, formula_guard)?)
@@ -188,7 +188,7 @@ struct Part {
 }
 
 enum Encoder {
-    Parquet(ParquetEncoder),
+    Parquet(Box<ParquetEncoder>),
     Csv(CsvEncoder),
 }
 
@@ -292,7 +292,7 @@ impl KeyOrder {
         if !follows || !keys.iter().zip(keys.iter().skip(1)).all(|(a, b)| a < b) {
             return Err(Error::new(ErrorKind::Unexpected, "rows did not come in key order"));
         }
-        if let Some(last) = keys.iter().last() {
+        if let Some(last) = keys.iter().next_back() {
             self.last = Some(last.owned());
         }
         Ok(())

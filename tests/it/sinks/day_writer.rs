@@ -32,7 +32,7 @@ fn bytes_depend_on_the_rows_and_not_on_how_they_came() {
         }
         unreachable!()
     };
-    for sink in small_parts().into_iter().chain(both()) {
+    for sink in small_parts() {
         let written = |batches: &[RecordBatch]| {
             let files = Place::new().write(&sink, batches);
             files.into_iter().map(|written| (written.file, written.probes)).collect::<Vec<_>>()

@@ -135,13 +135,13 @@ pub fn nth(n: u32) -> Order {
         exact: Some(sign * (wide * 104_729 % 999_983) * 10_i128.pow(25)),
         quantity: Some(i64::from(n) - 5_000),
         note: Some(format!("note {}", n.wrapping_mul(2_654_435_761))),
-        gift: Some(n % 2 == 0),
+        gift: Some(n.is_multiple_of(2)),
         day: Some(20_666),
         at: Some(1_785_000_000_000_000 + i64::from(n) * 1_001),
         digest: Some(n.to_be_bytes().to_vec()),
-        items: (n % 4 > 0).then(|| (1..n % 4).map(|i| item(n, i)).collect()),
-        codes: (n % 5 > 0).then(|| (1..n % 5).map(|i| format!("C{i}")).collect()),
-        address: (n % 3 > 0)
+        items: (!n.is_multiple_of(4)).then(|| (1..n % 4).map(|i| item(n, i)).collect()),
+        codes: (!n.is_multiple_of(5)).then(|| (1..n % 5).map(|i| format!("C{i}")).collect()),
+        address: (!n.is_multiple_of(3))
             .then(|| Address { city: (n % 3 == 1).then(|| "Zürich".to_owned()), since: Some(-1) }),
     }
 }
@@ -149,8 +149,8 @@ pub fn nth(n: u32) -> Order {
 fn item(n: u32, i: u32) -> Item {
     Item {
         product_id: format!("prod_{i}"),
-        price: (n % 7 > 0).then_some(i128::from(n) - 999),
-        at: (n % 2 == 0).then_some(i64::from(n)),
+        price: (!n.is_multiple_of(7)).then_some(i128::from(n) - 999),
+        at: n.is_multiple_of(2).then_some(i64::from(n)),
     }
 }
 

@@ -124,7 +124,7 @@ fn statistics_are_the_least_and_the_greatest_value_of_each_row_group() {
             let (least, greatest, nulls) = bounds(group.column(leaf).statistics().unwrap());
             assert_eq!(Some(&least), values.iter().min(), "{name}");
             assert_eq!(Some(&greatest), values.iter().max(), "{name}");
-            assert_eq!(nulls as usize, length - values.len(), "{name}");
+            assert_eq!(nulls, (length - values.len()) as u64, "{name}");
             signs.extend([least.signum(), greatest.signum()]);
         }
     }
