@@ -214,7 +214,7 @@ pub(super) fn limits(limits: &Limits) -> String {
 
 fn bytes(number: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let unit = UNITS.iter().find(|(size, _)| number >= *size && number % size == 0);
+    let unit = UNITS.iter().find(|(size, _)| number >= *size && number.is_multiple_of(*size));
     unit.map_or_else(
         || format!("{number} bytes"),
         |(size, name)| format!("{} {name}", number / size),

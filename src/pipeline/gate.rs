@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{FileFormat, Ledger, ReasonCode, SplitId, Sums, Tally};
+use crate::model::{FileFormat, Ledger, SplitId, Sums, Tally};
 use crate::plan::{OUTSIDE_WINDOW, RejectBudget};
 use crate::sinks::{Destination, WrittenFile, compare, filtered_rows, quarantine, reread};
 use crate::state::Checkpoint;
@@ -144,23 +144,31 @@ pub(super) fn sums_agree(
     Ok(())
 }
 
-/// Re-opens the quarantine and counts its rows by split and day, and its reasons by code.
+/// What a quarantine was found to hold.
+#[derive(Debug, Default)]
+pub(super) struct Quarantined {
+    /// Rows by split and day key.
+    pub(super) rows: BTreeMap<(SplitId, String), u64>,
+    /// Reasons by code.
+    pub(super) reasons: BTreeMap<String, u64>,
+}
+
+/// Re-opens the quarantine and counts what is in it.
 ///
 /// # Errors
 /// `Verification` when a file does not hold what its writer said.
 pub(super) fn reopen_quarantine(
     files: &[crate::model::DataFile],
     destination: &Destination,
-) -> Result<(BTreeMap<(SplitId, String), u64>, BTreeMap<String, u64>)> {
-    let (mut rows, mut reasons) = (BTreeMap::new(), BTreeMap::new());
+) -> Result<Quarantined> {
+    let mut quarantined = Quarantined::default();
     for file in files {
         let mut found = 0;
         quarantine::read_quarantine(destination, file, &mut |row| {
             found += 1;
-            *rows.entry((row.split_id, Ledger::day_key(row.dt))).or_default() += 1;
+            *quarantined.rows.entry((row.split_id, Ledger::day_key(row.dt))).or_default() += 1;
             for code in row.codes() {
-                debug_assert!(ReasonCode::parse(code).is_some());
-                *reasons.entry(code.to_owned()).or_default() += 1;
+                *quarantined.reasons.entry(code.to_owned()).or_default() += 1;
             }
             Ok(true)
         })?;
@@ -169,7 +177,7 @@ pub(super) fn reopen_quarantine(
                 .with("file", &file.path));
         }
     }
-    Ok((rows, reasons))
+    Ok(quarantined)
 }
 
 /// The ledger's last word: it balances, and the files hold what was decided, row for row.

@@ -200,11 +200,11 @@ impl Running<'_> {
             write_quarantine(&destination, &self.run_id, self.options.started_at, rejects)?;
 
         progress.enter(Stage::Verifying);
-        let (quarantined, reasons) = gate::reopen_quarantine(&quarantine_files, &destination)?;
+        let quarantine = gate::reopen_quarantine(&quarantine_files, &destination)?;
         let found = ledger::Found {
             written_by_day: gate::reopen(&days, &plan.contract, &destination)?,
             written_by_split: written_by_split(&days),
-            quarantined,
+            quarantined: quarantine.rows,
         };
         gate::sums_agree(&plan.contract, &decided.checkpoints, &days)?;
         let ledger = ledger::draw_up(&decided.checkpoints, &decided.older, &found);
@@ -212,7 +212,7 @@ impl Running<'_> {
         Ok(Draft {
             days,
             quarantine_files,
-            reasons,
+            reasons: quarantine.reasons,
             warnings: warnings(&decided.checkpoints),
             ledger,
         })

@@ -68,8 +68,7 @@ impl SplitRows<'_> {
     }
 }
 
-// A split of more than 2^38 rows does not fit any machine this runs on.
-#[expect(clippy::cast_possible_truncation, reason = "row / 64 indexes a vector in memory")]
+/// Word and bit of a row. A row beyond what this machine can address was never read.
 fn place(row: u64) -> (usize, u64) {
-    ((row / 64) as usize, 1 << (row % 64))
+    (usize::try_from(row / 64).unwrap_or(usize::MAX), 1 << (row % 64))
 }

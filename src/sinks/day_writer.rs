@@ -147,7 +147,7 @@ impl DayWriter {
                 )?))
             }
             SinkSpec::Csv { formula_guard, .. } => {
-                Encoder::Csv(CsvEncoder::new(upload, &path, &self.schema, formula_guard)?)
+                Encoder::Csv(Box::new(CsvEncoder::new(upload, &path, &self.schema, formula_guard)?))
             }
         };
         Ok(Part {
@@ -189,7 +189,7 @@ struct Part {
 
 enum Encoder {
     Parquet(Box<ParquetEncoder>),
-    Csv(CsvEncoder),
+    Csv(Box<CsvEncoder>),
 }
 
 impl Encoder {

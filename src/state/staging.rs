@@ -148,6 +148,7 @@ fn remove_abandoned(root: &Path, keep: &str) -> Result<()> {
 }
 
 /// A failure of the local file system while staging.
+#[must_use]
 pub fn io_error(doing: &str, path: &Path, error: std::io::Error) -> Error {
     use std::io::ErrorKind as Io;
     let (kind, help) = match error.kind() {

@@ -243,7 +243,7 @@ fn read_type(
                 mistakes.add(section.line, format!("{} has no `properties`", section.what));
             }
             let mut read_member = |node| read(node, &Place::Member(path), lines, mistakes);
-            let members: Vec<_> = properties.iter().map(|node| read_member(node)).collect();
+            let members: Vec<_> = properties.iter().map(&mut read_member).collect();
             let members = members.into_iter().map(|member| member.map(|(field, _)| field));
             FieldType::Struct(members.collect::<Option<_>>()?)
         }

@@ -69,7 +69,7 @@ pub(super) fn key_in_order(
     key.sort_by_key(|(position, _)| *position);
     match key.as_slice() {
         [] => {
-            mistakes.add(lines.dataset, "the dataset has no key: no field has `primaryKey: true`")
+            mistakes.add(lines.dataset, "the dataset has no key: no field has `primaryKey: true`");
         }
         [(0 | 1, _)] => {}
         key => {
@@ -172,11 +172,10 @@ impl Lint<'_> {
         let name = &field.name;
         match &field.derived {
             None => {}
+            Some(Derived::BusinessDate) if matches!(field.data_type, FieldType::Date) => {}
             Some(Derived::BusinessDate) => {
-                if !matches!(field.data_type, FieldType::Date) {
-                    self.mistakes
-                        .add(line, format!("`{name}` is the business date, it must be a date"));
-                }
+                self.mistakes
+                    .add(line, format!("`{name}` is the business date, it must be a date"));
             }
             Some(Derived::OffsetMinutes { of }) => {
                 if !matches!(field.data_type, FieldType::Integer) {
