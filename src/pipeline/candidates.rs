@@ -17,8 +17,10 @@ use crate::state::{DaySegment, StagedRun};
 use super::route::{Routed, Verdict};
 use super::staged::StagedWriter;
 
-/// Rows of a staged batch: what a merge holds in memory of each run.
-const BATCH_ROWS: usize = 1024;
+/// Rows of a staged batch, of which a merge holds one for each run…
+const MAX_BATCH_ROWS: usize = 1024;
+/// …or fewer, when rows are large: about this many bytes.
+const MAX_BATCH_BYTES: usize = 4 << 20;
 
 /// The columns of a run: the output columns, then those that only the pipeline sees.
 #[derive(Debug, Clone)]
@@ -151,11 +153,13 @@ impl RunBuilder {
         let mut file = StagedWriter::create(dir, name, &self.columns.schema)?;
         let order = self.sorted();
         let batches: Vec<&RecordBatch> = self.held.iter().collect();
+        let row_bytes = (self.bytes / order.len().max(1)).max(1);
+        let batch_rows = (MAX_BATCH_BYTES / row_bytes).clamp(1, MAX_BATCH_ROWS);
         let mut days = Vec::new();
         let mut written = 0;
         for (day, range) in self.days_of(&order) {
             let first_batch = written;
-            for rows in order[range].chunks(BATCH_ROWS) {
+            for rows in order[range].chunks(batch_rows) {
                 let rows = interleave_record_batch(&batches, rows)
                     .or_err(ErrorKind::Unexpected, "could not sort candidates")?;
                 file.write(&rows)?;

@@ -23,8 +23,9 @@ use super::candidates::RunColumns;
 use super::row_set::{RowSet, SplitRows};
 use super::staged::StagedReader;
 
-/// Rows of an emitted batch.
-const BATCH_ROWS: usize = 8192;
+/// Rows of an emitted batch, or fewer when they are large.
+const MAX_BATCH_ROWS: usize = 8192;
+const MAX_BATCH_BYTES: usize = 16 << 20;
 
 /// What a day's merge did.
 #[derive(Debug, Clone)]
@@ -214,9 +215,11 @@ struct Chunk {
     output: SchemaRef,
     output_columns: Vec<usize>,
     batches: Vec<RecordBatch>,
-    /// Place in `batches` of each cursor's current batch.
-    places: Vec<Option<usize>>,
+    /// Place in `batches` of each cursor's current batch, and the bytes of a row in it.
+    places: Vec<Option<(usize, usize)>>,
     picked: Vec<(usize, usize)>,
+    /// Bytes of the picked rows, taking those of one batch as equally large.
+    bytes: usize,
 }
 
 impl Chunk {
@@ -226,16 +229,18 @@ impl Chunk {
             output_columns: columns.output(),
             batches: Vec::new(),
             places: vec![None; cursors],
-            picked: Vec::with_capacity(BATCH_ROWS),
+            picked: Vec::with_capacity(MAX_BATCH_ROWS),
+            bytes: 0,
         }
     }
 
     fn push(&mut self, cursor: usize, rows: &RecordBatch, row: usize) {
-        let place = *self.places[cursor].get_or_insert_with(|| {
+        let (place, row_bytes) = *self.places[cursor].get_or_insert_with(|| {
             self.batches.push(rows.clone());
-            self.batches.len() - 1
+            (self.batches.len() - 1, rows.get_array_memory_size() / rows.num_rows())
         });
         self.picked.push((place, row));
+        self.bytes += row_bytes;
     }
 
     fn leave_batch(&mut self, cursor: usize) {
@@ -243,7 +248,7 @@ impl Chunk {
     }
 
     fn is_full(&self) -> bool {
-        self.picked.len() == BATCH_ROWS
+        self.picked.len() == MAX_BATCH_ROWS || self.bytes >= MAX_BATCH_BYTES
     }
 
     fn is_empty(&self) -> bool {
@@ -262,6 +267,7 @@ impl Chunk {
             .or_err(ErrorKind::Unexpected, doing)?;
         self.places.fill(None);
         self.picked.clear();
+        self.bytes = 0;
         output_rows(&rows, &Arc::clone(&self.output))
     }
 }

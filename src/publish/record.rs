@@ -55,7 +55,7 @@ pub struct CommitRecord {
     pub ledger: Ledger,
     /// Rejects by reason code.
     pub reasons: BTreeMap<String, u64>,
-    /// Rows that broke a rule of severity `warn`, by rule.
+    /// Rows that broke a rule of severity `warn`, by rule; older copies of a key among them.
     pub warnings: BTreeMap<String, u64>,
     /// Cells of CSV files that got an apostrophe so that no spreadsheet runs them.
     pub guarded_csv_cells: u64,

@@ -55,7 +55,7 @@ pub struct RunSummary {
     pub ledger: Ledger,
     /// Rejects by reason code; a row with several reasons counts under each.
     pub reasons: BTreeMap<String, u64>,
-    /// Rows that broke a rule of severity `warn`, by rule.
+    /// Rows that broke a rule of severity `warn`, by rule; older copies of a key among them.
     pub warnings: BTreeMap<String, u64>,
     /// Published data files, by day, format and part.
     pub files: Vec<DataFile>,

@@ -91,7 +91,7 @@ pub(super) fn properties(
     };
     let row_group_bytes = row_group_bytes.and_then(|bytes| usize::try_from(bytes).ok());
     Ok(WriterProperties::builder()
-        .set_created_by("consign".to_owned())
+        .set_created_by(concat!("consign version ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(compression)
         .set_max_row_group_bytes(row_group_bytes)
         .set_statistics_enabled(EnabledStatistics::Page))
