@@ -54,12 +54,34 @@ impl Contract {
         Arc::new(Schema::new(self.fields.iter().map(|f| arrow_field(f, true)).collect::<Vec<_>>()))
     }
 
-    /// SHA-256 (hex) over names, types and nullability of the output schema. Equal in every
-    /// file of a dataset version.
+    /// SHA-256 (hex) over names, types and nullability of the output schema, in words of our own
+    /// so that no library's upgrade changes it. Equal in every file of a dataset version.
     #[must_use]
     pub fn schema_fingerprint(&self) -> String {
-        hex::encode(Sha256::digest(format!("{:?}", self.output_schema().fields())))
+        hex::encode(Sha256::digest(in_words(&self.fields)))
     }
+}
+
+/// `name type required, …`, nested types in brackets.
+fn in_words(fields: &[Field]) -> String {
+    let word = |field: &Field| {
+        let data_type = match &field.data_type {
+            FieldType::Text => "text".to_owned(),
+            FieldType::Integer => "int64".to_owned(),
+            FieldType::Decimal { precision, scale } => format!("decimal128({precision},{scale})"),
+            FieldType::Boolean => "boolean".to_owned(),
+            FieldType::Date => "date32".to_owned(),
+            FieldType::Timestamp(_) => "timestamp_us_utc".to_owned(),
+            FieldType::Binary => "binary".to_owned(),
+            FieldType::List { element, .. } => {
+                format!("list({})", in_words(std::slice::from_ref(element)))
+            }
+            FieldType::Struct(fields) => format!("struct({})", in_words(fields)),
+        };
+        let null = if field.required { "required" } else { "nullable" };
+        format!("{:?} {data_type} {null}", field.name)
+    };
+    fields.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
 /// The Arrow field of a contract field; with `nullable`, nullable at every level.
