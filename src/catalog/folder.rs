@@ -65,7 +65,11 @@ impl Catalog {
     }
 }
 
-fn contract_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+/// Every `*.odcs.yaml` in a folder of `dir`, in order.
+///
+/// # Errors
+/// When a folder cannot be listed.
+pub fn contract_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for dataset in std::fs::read_dir(dir)? {
         let dataset = dataset?.path();

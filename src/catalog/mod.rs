@@ -17,5 +17,5 @@ pub use contract::{
     Normalize, Rule, Severity, SourcePaths, TextZone, TimestampType, UniqueRule, WhenNull,
 };
 pub use describe::{describe, describe_json};
-pub use folder::Catalog;
+pub use folder::{Catalog, contract_files};
 pub use odcs::{load_contract, parse_contract};

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::surroundings::Here;
 use super::{failure, output};
-use crate::catalog::{Catalog, describe, describe_json, load_contract};
+use crate::catalog::{Catalog, contract_files, describe, describe_json, load_contract};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::report::table::Table;
 
@@ -64,7 +64,7 @@ impl Schema {
                 Ok(())
             }
             Command::Lint { files } if files.is_empty() => {
-                lint(&contract_files(&here.project()?.schemas())?)
+                lint(&contracts_below(&here.project()?.schemas())?)
             }
             Command::Lint { files } => lint(&files),
         }
@@ -112,23 +112,9 @@ fn lint(files: &[PathBuf]) -> Result<()> {
     }
 }
 
-/// Every `*.odcs.yaml` in a folder of `schemas`, in order.
-fn contract_files(schemas: &Path) -> Result<Vec<PathBuf>> {
-    let list = || -> std::io::Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        for dataset in std::fs::read_dir(schemas)? {
-            let dataset = dataset?.path();
-            if dataset.is_dir() {
-                for file in std::fs::read_dir(dataset)? {
-                    files.push(file?.path());
-                }
-            }
-        }
-        files.retain(|file| file.to_string_lossy().ends_with(".odcs.yaml"));
-        files.sort();
-        Ok(files)
-    };
-    list()
+/// The contracts of the project.
+fn contracts_below(schemas: &Path) -> Result<Vec<PathBuf>> {
+    contract_files(schemas)
         .or_err(ErrorKind::Usage, "cannot list the contracts")
         .map_err(|e| e.with("folder", schemas.display()))
 }

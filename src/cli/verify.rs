@@ -54,14 +54,19 @@ impl Verify {
     }
 }
 
+fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(number))
+}
+
 fn render(found: &VerifySummary) -> String {
     let mut text = format!(
-        "{}\n{} commits, {} days, {} files, {} rows\n",
+        "{}\n{}, {}, {}, {}\n",
         found.target,
-        count(found.commits),
-        count(found.days),
-        count(found.files),
-        count(found.rows),
+        counted(found.commits, "commit"),
+        counted(found.days, "day"),
+        counted(found.files, "file"),
+        counted(found.rows, "row"),
     );
     for problem in &found.problems {
         text += &format!("problem: {problem}\n");
@@ -88,7 +93,7 @@ mod tests {
             rows: 4_000,
             problems: vec![],
         };
-        let counts = "/out\n1 commits, 2 days, 3 files, 4,000 rows\n";
+        let counts = "/out\n1 commit, 2 days, 3 files, 4,000 rows\n";
         assert_eq!(render(&found), format!("{counts}every file is as its commit record says\n"));
         found.problems.push("a file is gone".to_owned());
         assert_eq!(render(&found), format!("{counts}problem: a file is gone\n"));

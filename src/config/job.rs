@@ -1,7 +1,7 @@
 //! The job file as a person typed it: what to export, from where, to where, within which budget.
 //!
 //! Reading it notes every mistake with its line. Does not own the catalog, the clock or the
-//! machine: those join in [`super::resolve`].
+//! machine: those join in [`super::resolve()`].
 
 use toml::de::{DeTable, DeValue};
 

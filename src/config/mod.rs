@@ -1,7 +1,7 @@
 //! From what a person typed to a [`crate::plan::Plan`]: the job file, the command line, the
 //! environment.
 //!
-//! [`project`] finds the job, [`job`] reads it as typed, [`resolve`] joins it with the contract,
+//! [`project`] finds the job, [`job`] reads it as typed, [`resolve()`] joins it with the contract,
 //! the overrides and the clock. Does not own what a plan does (`pipeline`) nor contracts
 //! (`catalog`).
 

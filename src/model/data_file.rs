@@ -26,6 +26,9 @@ impl FileFormat {
     }
 }
 
+/// Stands between the parts of a key of several fields, where a key is shown as text.
+pub const KEY_PART_SEPARATOR: &str = "\u{1f}";
+
 /// One immutable file of the dataset or of its quarantine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataFile {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::SplitId;
+use super::{SplitId, date_of_days};
 
 /// Rows by what became of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +89,12 @@ impl Ledger {
     #[must_use]
     pub fn day_key(day: Option<Date>) -> String {
         day.map_or_else(|| Self::UNKNOWN_DAY.to_owned(), |d| d.to_string())
+    }
+
+    /// Key of `by_day` for a day as Arrow counts it.
+    #[must_use]
+    pub fn day_key_of(days: Option<i32>) -> String {
+        Self::day_key(days.and_then(date_of_days))
     }
 
     /// Every line that does not hold, in words; empty when the ledger balances.

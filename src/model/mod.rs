@@ -5,13 +5,15 @@
 
 mod batch;
 mod data_file;
+mod day;
 mod ledger;
 mod reason;
 mod split;
 mod sums;
 
 pub use batch::{Batch, RawRows, RowExclusion, RowReason};
-pub use data_file::{DataFile, FileFormat};
+pub use data_file::{DataFile, FileFormat, KEY_PART_SEPARATOR};
+pub use day::{date_of_days, days_of_date};
 pub use ledger::{Ledger, SplitTally, Tally};
 pub use reason::{FoundType, Reason, ReasonCode};
 pub use split::{PageContent, Position, RawFormat, RawPage, SourceSummary, Split, SplitId};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use crate::error::{Error, Result};
-use crate::model::SourceSummary;
+use crate::model::{Ledger, SourceSummary, date_of_days};
 use crate::plan::Plan;
 use crate::publish::{
     Appended, CommitRecord, ContractIdentity, DayEntry, Intent, Log, find_published, mark_done,
@@ -18,7 +18,7 @@ use crate::storage::{self, Location};
 use crate::transform::tzdb_version;
 
 use super::identity::{CODE_VERSION, settings};
-use super::{Draft, Running, day};
+use super::{Draft, Running};
 
 pub(super) use crate::publish::Committed;
 
@@ -126,9 +126,9 @@ pub(super) fn record(
 ) -> CommitRecord {
     let Plan { contract, .. } = run.plan;
     let days = draft.days.iter().filter_map(|written| {
-        let rows = draft.ledger.by_day.get(&day::key(Some(written.day)));
+        let rows = draft.ledger.by_day.get(&Ledger::day_key_of(Some(written.day)));
         let rows = rows.map_or(0, |tally| tally.written);
-        Some(DayEntry { dt: day::date(written.day)?, replaces: None, rows })
+        Some(DayEntry { dt: date_of_days(written.day)?, replaces: None, rows })
     });
     let files = draft.days.iter().flat_map(|day| &day.files);
     CommitRecord {

@@ -14,7 +14,6 @@ use crate::plan::{OUTSIDE_WINDOW, RejectBudget};
 use crate::sinks::{Destination, WrittenFile, compare, filtered_rows, quarantine, reread};
 use crate::state::Checkpoint;
 
-use super::day;
 use super::write::WrittenDay;
 
 /// Reasons that a refusal names.
@@ -88,7 +87,7 @@ pub(super) fn reopen(
         }
         Ok(())
     })?;
-    days.iter().map(|day| Ok((day::key(Some(day.day)), rows_of_day(day)?))).collect()
+    days.iter().map(|day| Ok((Ledger::day_key_of(Some(day.day)), rows_of_day(day)?))).collect()
 }
 
 /// Rows of a day, the same in every format it was written in.
@@ -101,7 +100,7 @@ fn rows_of_day(day: &WrittenDay) -> Result<u64> {
     let first = rows.next().unwrap_or(0);
     if rows.any(|other| other != first) {
         return Err(mismatch("the formats of a day do not hold the same number of rows")
-            .with("day", day::key(Some(day.day))));
+            .with("day", Ledger::day_key_of(Some(day.day))));
     }
     Ok(first)
 }

@@ -10,9 +10,7 @@ use arrow::row::{RowConverter, SortField};
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-
-/// Between the parts of a key shown as text.
-const PART_SEPARATOR: &str = "\u{1f}";
+use crate::model::KEY_PART_SEPARATOR;
 
 /// Encodes one or several columns of a batch as comparable bytes.
 pub(super) struct KeyEncoder {
@@ -75,7 +73,7 @@ impl KeyEncoder {
                     .map_or_else(String::new, |values| values.value(row).to_string()),
             })
         });
-        parts.collect::<Option<Vec<_>>>().map(|parts| parts.join(PART_SEPARATOR))
+        parts.collect::<Option<Vec<_>>>().map(|parts| parts.join(KEY_PART_SEPARATOR))
     }
 }
 

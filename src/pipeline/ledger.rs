@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use crate::model::{Ledger, SplitId, SplitTally, Tally};
 use crate::state::{Checkpoint, Verdicts};
 
-use super::day;
 use super::set_wide::Struck;
 
 /// Rows found in files after the run: what the ledger's right-hand side is made of.
@@ -73,7 +72,7 @@ pub(super) fn expected(checkpoints: &[Checkpoint], older: &Struck, refused: &[St
 fn struck_of(struck: &Struck, split: SplitId, day_key: &str) -> Verdicts {
     let mut sum = Verdicts::default();
     let of_split = struck.tallies.range((split, None)..=(split, Some(i32::MAX)));
-    for (_, verdicts) in of_split.filter(|((_, day), _)| day::key(*day) == day_key) {
+    for (_, verdicts) in of_split.filter(|((_, day), _)| Ledger::day_key_of(*day) == day_key) {
         sum.candidates += verdicts.candidates;
         sum.quarantined += verdicts.quarantined;
         for (rule, rows) in &verdicts.excluded {

@@ -6,7 +6,6 @@
 
 mod candidates;
 mod commit;
-mod day;
 mod extract;
 mod gate;
 mod identity;
@@ -34,7 +33,7 @@ use jiff::Timestamp;
 use tokio::runtime::{Handle, Runtime};
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::model::{DataFile, Ledger, ReasonCode};
+use crate::model::{DataFile, Ledger, ReasonCode, days_of_date};
 use crate::plan::{DaySelection, Plan};
 use crate::report::{Outcome, RunSummary};
 use crate::sinks::quarantine::write_quarantine;
@@ -250,7 +249,7 @@ impl Running<'_> {
             commit: None,
             target: self.plan.target.clone(),
             as_of: self.plan.as_of.to_string(),
-            days: days.into_iter().map(|day| day::key(Some(day))).collect(),
+            days: days.into_iter().map(|day| Ledger::day_key_of(Some(day))).collect(),
             sources: intake.summaries.clone(),
             refusal: self.over_budget(&decided),
             ledger: decided.ledger,
@@ -296,10 +295,10 @@ struct Draft {
 
 fn days_to_publish(selection: DaySelection, checkpoints: &[Checkpoint]) -> Vec<i32> {
     match selection {
-        DaySelection::Range { first, last } => (day::days(first)..=day::days(last)).collect(),
+        DaySelection::Range { first, last } => (days_of_date(first)..=days_of_date(last)).collect(),
         DaySelection::Found => {
             let keys: BTreeSet<&String> = checkpoints.iter().flat_map(|c| c.days.keys()).collect();
-            keys.into_iter().filter_map(|key| key.parse().ok()).map(day::days).collect()
+            keys.into_iter().filter_map(|key| key.parse().ok()).map(days_of_date).collect()
         }
     }
 }

@@ -9,12 +9,11 @@ use arrow::array::{Array, BinaryArray, Int64Array};
 
 use crate::catalog::Contract;
 use crate::error::Result;
-use crate::model::{RowReason, Split, Sums};
+use crate::model::{Ledger, RowReason, Split, Sums, date_of_days};
 use crate::sinks::quarantine::{RejectBuilder, RejectedRow};
 use crate::state::{Checkpoint, StagedFile, Verdicts};
 
 use super::candidates::{RunBuilder, RunColumns};
-use super::day;
 use super::key_index::{Entry, KeyIndexBuilder};
 use super::keys::{KeyEncoder, versions};
 use super::route::{ExclusionNames, Routed, Verdict};
@@ -121,7 +120,7 @@ impl<'a> Spill<'a> {
             row: batch.first_row + row as u64,
             offset_bytes: batch.raw.row_offset_bytes(row),
             key: self.rules.key.text(&batch.columns, row).as_deref(),
-            dt: routed.day(row).and_then(day::date),
+            dt: routed.day(row).and_then(date_of_days),
             reasons: &reasons.collect::<Vec<_>>(),
             raw: &batch.raw.row(row),
             raw_format: batch.raw.format,
@@ -161,7 +160,11 @@ impl<'a> Spill<'a> {
         let unique = self.unique.into_iter().map(|index| index.finish(&self.dir));
         Ok(Checkpoint {
             rows_read: self.rows_read,
-            days: self.days.into_iter().map(|(day, rows)| (day::key(day), rows)).collect(),
+            days: self
+                .days
+                .into_iter()
+                .map(|(day, rows)| (Ledger::day_key_of(day), rows))
+                .collect(),
             warnings: self.warnings,
             runs: self.runs.finish(&self.dir)?,
             indexes: self.index.finish(&self.dir)?,

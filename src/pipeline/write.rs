@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use rayon::prelude::*;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Reason, ReasonCode, SplitId};
+use crate::model::{Ledger, Reason, ReasonCode, SplitId, date_of_days};
 use crate::plan::Plan;
 use crate::sinks::quarantine::{RejectBuilder, RejectedRow};
 use crate::sinks::{DayWriter, Destination, FileMetadata, WrittenFile};
@@ -15,7 +15,6 @@ use crate::telemetry::Progress;
 use crate::transform::tzdb_version;
 
 use super::candidates::RunColumns;
-use super::day;
 use super::keys::KeyEncoder;
 use super::merge::{Extracted, Merged, RefusedRow, merge_day};
 use super::set_wide::Struck;
@@ -49,7 +48,7 @@ pub(super) fn write_days(
 ) -> Result<Vec<WrittenDay>> {
     let metadata = FileMetadata::new(&plan.contract, tzdb_version(), None);
     let write_day = |&day: &i32| {
-        let date = day::date(day)
+        let date = date_of_days(day)
             .ok_or_else(|| Error::new(ErrorKind::Unexpected, "a day is beyond the calendar"))?;
         let mut writers = (plan.sinks.iter())
             .map(|sink| DayWriter::new(sink, &plan.contract, &metadata, destination, run_id, date))
@@ -118,7 +117,7 @@ impl<'a> RefusedOfDay<'a> {
             row: refused.row,
             offset_bytes,
             key: self.key.text(refused.rows, refused.index).as_deref(),
-            dt: day::date(self.day),
+            dt: date_of_days(self.day),
             reasons: &reasons.iter().collect::<Vec<_>>(),
             raw,
             raw_format: checkpoint.split.format,
@@ -145,7 +144,7 @@ impl<'a> RefusedOfDay<'a> {
             Some(file) => file,
             None => self.file.insert(StagedWriter::create(
                 self.staging.dir(),
-                format!("refused-{}.arrow", day::key(Some(self.day))),
+                format!("refused-{}.arrow", Ledger::day_key_of(Some(self.day))),
                 &rows.schema(),
             )?),
         };

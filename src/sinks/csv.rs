@@ -13,10 +13,10 @@ use arrow::datatypes::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::civil::Date;
-use jiff::{Span, Timestamp};
+use jiff::Timestamp;
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::model::date_of_days;
 use crate::plan::FormulaGuard;
 
 use super::json::write_json;
@@ -159,9 +159,8 @@ pub(super) fn write_plain(array: &dyn Array, row: usize, out: &mut Vec<u8>) -> R
         DataType::Binary => STANDARD.encode(array.as_binary::<i32>().value(row)),
         DataType::Date32 => {
             let days = array.as_primitive::<Date32Type>().value(row);
-            let span = Span::new().try_days(days);
-            let date = span.and_then(|span| Date::constant(1970, 1, 1).checked_add(span));
-            date.or_err(ErrorKind::Unexpected, unexpected)?.to_string()
+            let date = date_of_days(days);
+            date.ok_or_else(|| Error::new(ErrorKind::Unexpected, unexpected))?.to_string()
         }
         DataType::Timestamp(..) => {
             let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);

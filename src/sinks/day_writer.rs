@@ -13,7 +13,7 @@ use jiff::civil::Date;
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::model::{DataFile, FileFormat, Sums};
+use crate::model::{DataFile, FileFormat, KEY_PART_SEPARATOR, Sums};
 use crate::plan::{FormulaGuard, SinkSpec};
 
 use super::csv::{CsvEncoder, guarded};
@@ -23,9 +23,6 @@ use super::{Destination, Probe, WrittenFile};
 
 /// Rows that are encoded at once: few, since a row may take megabytes.
 const GRANULE_ROWS: usize = 1024;
-
-/// Between the parts of a key shown as text.
-pub(super) const PART_SEPARATOR: &str = "\u{1f}";
 
 /// Writes the files of one day.
 pub struct DayWriter {
@@ -319,5 +316,5 @@ pub(super) fn key_text(
             integers.map_or_else(String::new, |values| values.value(row).to_string())
         }
     };
-    columns.iter().map(part).collect::<Vec<_>>().join(PART_SEPARATOR)
+    columns.iter().map(part).collect::<Vec<_>>().join(KEY_PART_SEPARATOR)
 }

@@ -15,15 +15,17 @@ use arrow::datatypes::{
     DataType, Date32Type, Field, Fields, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit,
     TimestampMicrosecondType, UInt32Type, UInt64Type,
 };
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{Span, Timestamp};
 use parquet::arrow::ArrowWriter;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::model::{DataFile, FileFormat, RawFormat, Reason, Split, SplitId};
+use crate::model::{
+    DataFile, FileFormat, RawFormat, Reason, Split, SplitId, date_of_days, days_of_date,
+};
 use crate::plan::ParquetCompression;
 
 use super::Destination;
@@ -38,7 +40,6 @@ const REASONS_COLUMN: usize = 6;
 const ROW_GROUP_BYTES: u64 = 64 << 20;
 /// Rows decoded at once; the source bytes of one may take megabytes.
 const READ_ROWS: usize = 64;
-const EPOCH: Date = Date::constant(1970, 1, 1);
 
 /// A row that is refused, as the pipeline knows it.
 #[derive(Debug)]
@@ -107,7 +108,7 @@ impl RejectBuilder {
         self.row.append_value(rejected.row);
         self.offset_bytes.append_value(rejected.offset_bytes);
         self.key.append_option(rejected.key);
-        self.dt.append_option(rejected.dt.map(days));
+        self.dt.append_option(rejected.dt.map(days_of_date));
         for reason in rejected.reasons {
             append_reason(self.reasons.values(), reason);
         }
@@ -353,7 +354,7 @@ fn row_at(rows: &RecordBatch, row: usize) -> Result<QuarantineRow> {
         row: rows.column(ROW_COLUMN).as_primitive::<UInt64Type>().value(row),
         offset_bytes: rows.column(3).as_primitive::<UInt64Type>().value(row),
         key: optional(4),
-        dt: days.is_valid(row).then(|| date(days.value(row))).flatten(),
+        dt: days.is_valid(row).then(|| date_of_days(days.value(row))).flatten(),
         reasons: reasons_at(rows.column(REASONS_COLUMN).as_list(), row),
         raw_base64: base64::engine::general_purpose::STANDARD
             .encode(rows.column(7).as_binary::<i32>().value(row)),
@@ -384,14 +385,6 @@ fn reasons_at(reasons: &ListArray, row: usize) -> Vec<StoredReason> {
             raw_millis: millis.is_valid(i).then(|| millis.value(i)),
         })
         .collect()
-}
-
-fn date(days: i32) -> Option<Date> {
-    EPOCH.checked_add(Span::new().try_days(days).ok()?).ok()
-}
-
-fn days(date: Date) -> i32 {
-    date.since((jiff::Unit::Day, EPOCH)).map_or(0, |span| span.get_days())
 }
 
 fn reason_fields() -> Fields {

@@ -11,10 +11,10 @@ use parquet::file::statistics::Statistics;
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{DataFile, FileFormat, Sums};
+use crate::model::{DataFile, FileFormat, KEY_PART_SEPARATOR, Sums};
 use crate::plan::FormulaGuard;
 
-use super::day_writer::{PART_SEPARATOR, key_text};
+use super::day_writer::key_text;
 use super::object::StoredObject;
 use super::{Destination, Probe};
 
@@ -163,7 +163,7 @@ impl Contents {
 
 fn csv_key(row: &csv::StringRecord, key: &[usize]) -> String {
     let parts = key.iter().map(|column| row.get(*column).unwrap_or_default());
-    parts.collect::<Vec<_>>().join(PART_SEPARATOR)
+    parts.collect::<Vec<_>>().join(KEY_PART_SEPARATOR)
 }
 
 /// Counts the rows of a Parquet file that a probe speaks of, as a query engine does: row groups
