@@ -192,7 +192,7 @@ mod tests {
         for code in ReasonCode::ALL {
             let text = code.as_str();
             assert!(seen.insert(text), "{text} stands twice");
-            assert!(text.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+            assert!(text.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_')));
             assert_eq!(ReasonCode::parse(text), Some(*code));
             assert!(code.explanation().ends_with('.'), "{text} lacks an explanation");
         }
