@@ -78,6 +78,27 @@ pub struct Field {
     pub examples: Vec<String>,
 }
 
+impl Field {
+    /// An optional field that is not read, normalised or checked: the start for one that is.
+    #[must_use]
+    pub fn new(name: &str, data_type: FieldType) -> Self {
+        Self {
+            name: name.to_owned(),
+            path: Arc::from(name),
+            description: String::new(),
+            data_type,
+            required: false,
+            source: SourcePaths::default(),
+            derived: None,
+            coerce: false,
+            normalize: Vec::new(),
+            checks: Checks::default(),
+            classification: None,
+            examples: Vec::new(),
+        }
+    }
+}
+
 /// Type of a field; it alone fixes the Arrow type.
 #[derive(Debug, Clone)]
 pub enum FieldType {

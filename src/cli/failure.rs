@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use crate::error::Error;
+use crate::error::{Error, causes};
 
 /// Prints the error with its causes and its help to standard error, once.
 pub fn print(error: &Error) {
@@ -15,17 +15,15 @@ fn render(error: &Error) -> String {
     let mut text = format!("error: {error}\n");
     let mut help = error.help();
     let mut said = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let says = error.to_string();
+    for cause in causes(error) {
+        let says = cause.to_string();
         // Some libraries repeat their cause in their own message.
         if !said.contains(&says) {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  caused by: {says}");
         }
-        help = help.or_else(|| error.downcast_ref::<Error>()?.help());
+        help = help.or_else(|| cause.downcast_ref::<Error>()?.help());
         said = says;
-        cause = error.source();
     }
     if let Some(help) = help {
         let _ = writeln!(text, "help: {help}");

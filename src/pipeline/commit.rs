@@ -22,7 +22,7 @@ use super::{Draft, Running};
 
 pub(super) use crate::publish::Committed;
 
-/// The dataset a run publishes to, as it stood when the run began.
+/// A dataset and its records, as they stood when it was opened.
 pub(super) struct Target {
     location: Location,
     log: Log,
@@ -39,12 +39,25 @@ pub(super) struct Publication {
 }
 
 impl Target {
-    /// Opens the dataset at `url` and reads its log.
+    /// Opens the dataset at `url`, which need not exist yet, and reads its log.
     pub(super) fn open(url: &str, runtime: &Handle) -> Result<Self> {
-        let location = storage::open_or_create(url)?;
+        Self::at(storage::open_or_create(url)?, runtime)
+    }
+
+    /// Opens a dataset that must exist, and reads its log.
+    pub(super) fn open_existing(url: &str, runtime: &Handle) -> Result<Self> {
+        Self::at(storage::open_existing(url)?, runtime)
+    }
+
+    fn at(location: Location, runtime: &Handle) -> Result<Self> {
         let log = Log::new(location.store.clone(), location.prefix.clone());
         let records = runtime.block_on(log.read_all())?;
         Ok(Self { location, log, records, runtime: runtime.clone() })
+    }
+
+    /// Its records, in order.
+    pub(super) fn records(&self) -> &[Committed] {
+        &self.records
     }
 
     /// The live record of the same slice of the same input, if there is one.
@@ -85,7 +98,12 @@ impl Target {
             };
         let Location { store, prefix, .. } = &self.location;
         let seq = committed.record.seq;
-        let latest = self.refresh(run.plan.latest).map_err(|e| after_the_commit(seq, e))?;
+        let refreshed = if run.plan.latest {
+            self.runtime.block_on(self.log.read_all()).and_then(|records| self.refresh(&records))
+        } else {
+            Ok(Vec::new())
+        };
+        let latest = refreshed.map_err(|e| after_the_commit(seq, e))?;
         (self.runtime.block_on(mark_done(store, prefix, &run.run_id)))
             .map_err(|e| after_the_commit(seq, e))?;
         Ok(Publication { committed, by_another_run, latest })
@@ -93,18 +111,13 @@ impl Target {
 
     /// A record that stood already, with its views made sure of.
     pub(super) fn republish(&self, committed: Committed, latest: bool) -> Result<Publication> {
-        Ok(Publication { committed, by_another_run: true, latest: self.refresh(latest)? })
+        let latest = if latest { self.refresh(&self.records)? } else { Vec::new() };
+        Ok(Publication { committed, by_another_run: true, latest })
     }
 
-    fn refresh(&self, wanted: bool) -> Result<Vec<String>> {
-        if !wanted {
-            return Ok(Vec::new());
-        }
+    fn refresh(&self, records: &[Committed]) -> Result<Vec<String>> {
         let Location { store, prefix, .. } = &self.location;
-        self.runtime.block_on(async {
-            let records = self.log.read_all().await?;
-            refresh_latest(store, prefix, &records).await
-        })
+        self.runtime.block_on(refresh_latest(store, prefix, records))
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! A split is the unit of work and of redoing: it is finished when its checkpoint is on disk.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::StreamExt;
@@ -35,15 +34,15 @@ const MAX_SPILL_BYTES: u64 = 256 << 20;
 /// `Permission` and `Transient` from the sources and the staging place.
 pub(super) fn extract(
     plan: &Plan,
+    names: &ExclusionNames,
     sources: &[Box<dyn Source>],
     splits: &[Split],
     staging: &Staging,
     runtime: &Handle,
     progress: &Progress,
 ) -> Result<(Vec<Checkpoint>, u64)> {
-    let names = ExclusionNames::new(&plan.contract);
-    let rules = SpillRules::new(&plan.contract, &names, spill_bytes(plan))?;
-    let steps = Steps::new(&Arc::clone(&plan.contract), plan.days)?;
+    let rules = SpillRules::new(&plan.contract, names, spill_bytes(plan))?;
+    let steps = Steps::new(&plan.contract, plan.days)?;
     let resumed = AtomicU64::new(0);
     let checkpoints = splits.par_iter().with_max_len(1).map(|split| {
         let checkpoint = if let Some(checkpoint) = staging.load(split)? {

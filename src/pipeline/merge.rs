@@ -7,7 +7,6 @@
 use std::cmp::Ordering;
 use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::sync::Arc;
 
 use arrow::array::{Array, BinaryArray, RecordBatch, UInt64Array};
 use arrow::compute::interleave_record_batch;
@@ -268,7 +267,7 @@ impl Chunk {
         self.places.fill(None);
         self.picked.clear();
         self.bytes = 0;
-        output_rows(&rows, &Arc::clone(&self.output))
+        output_rows(&rows, &self.output)
     }
 }
 

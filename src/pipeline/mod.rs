@@ -134,8 +134,10 @@ impl Running<'_> {
         let bytes = intake.splits.iter().map(|split| split.bytes).sum();
         progress.bytes_total.store(bytes, Ordering::Relaxed);
         progress.splits_total.store(intake.splits.len() as u64, Ordering::Relaxed);
+        let names = ExclusionNames::new(&plan.contract);
         let (checkpoints, resumed) = extract::extract(
             plan,
+            &names,
             &intake.sources,
             &intake.splits,
             staging,
@@ -143,7 +145,6 @@ impl Running<'_> {
             progress,
         )?;
         progress.enter(Stage::Deduplicating);
-        let names = ExclusionNames::new(&plan.contract);
         let older = set_wide::older_copies(staging, &checkpoints, &names)?;
         let rules = plan.contract.unique.len();
         let not_unique = set_wide::not_unique(staging, &checkpoints, rules, &older.rows, &names)?;

@@ -1,12 +1,10 @@
 //! Showing the refused rows of a published dataset.
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::publish::Log;
-use crate::sinks::Destination;
+use crate::publish::in_force;
 use crate::sinks::quarantine::read_quarantine;
-use crate::storage;
 
-use super::verify::in_force;
+use super::commit::Target;
 
 /// Gives every refused row of the dataset at `target` to `each` as a JSON object, oldest commit
 /// first, until it answers `false`. Rows of runs that were replaced on every day they published
@@ -21,11 +19,10 @@ pub fn quarantine(
     each: &mut dyn FnMut(serde_json::Value) -> Result<bool>,
 ) -> Result<()> {
     let runtime = super::start_runtime()?;
-    let location = storage::open_existing(target)?;
-    let log = Log::new(location.store.clone(), location.prefix.clone());
-    let records = runtime.block_on(log.read_all())?;
+    let dataset = Target::open_existing(target, runtime.handle())?;
+    let records = dataset.records();
     let chosen: Vec<_> = match run {
-        None => in_force(&records).collect(),
+        None => in_force(records).collect(),
         Some(run) => {
             let found = records.iter().find(|committed| committed.record.run_id == run);
             let found = found.ok_or_else(|| {
@@ -37,11 +34,7 @@ pub fn quarantine(
             vec![found]
         }
     };
-    let destination = Destination {
-        store: location.store,
-        root: location.prefix,
-        runtime: runtime.handle().clone(),
-    };
+    let destination = dataset.destination();
     let mut go_on = true;
     for file in chosen.into_iter().flat_map(|committed| &committed.record.quarantine_files) {
         if !go_on {

@@ -1,6 +1,5 @@
 //! Writing the merged days: every sink's files, and the rows that rules over several rows refuse.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
@@ -131,7 +130,7 @@ impl<'a> RefusedOfDay<'a> {
     fn reasons(&self, split: SplitId, row: u64) -> Vec<Reason> {
         (self.plan.contract.unique.iter().zip(self.not_unique))
             .filter(|(_, struck)| struck.rows.contains(split, row))
-            .map(|(rule, _)| Reason::of_rule(ReasonCode::NotUnique, &Arc::clone(&rule.name)))
+            .map(|(rule, _)| Reason::of_rule(ReasonCode::NotUnique, &rule.name))
             .collect()
     }
 

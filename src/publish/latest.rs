@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ErrorKind, Result, ResultExt};
 use crate::model::DataFile;
-use crate::storage::store_error;
+use crate::storage::{below, store_error};
 
-use super::log::{Log, live_days};
+use super::log::{Log, live_days, live_files};
 use super::record::Committed;
-use super::store::{below, get};
+use super::store::get;
 
 /// Files that are copied at the same time.
 const COPIES: usize = 8;
@@ -89,10 +89,8 @@ fn wanted(records: &[Committed]) -> BTreeMap<String, DataFile> {
     let live = live_days(records);
     let mut wanted = BTreeMap::new();
     for Committed { record, .. } in records {
-        for file in &record.files {
-            let Some(day) = file.dt.filter(|day| live.get(day) == Some(&record.seq)) else {
-                continue;
-            };
+        for file in live_files(record, &live) {
+            let Some(day) = file.dt else { continue };
             let name = file.path.rsplit('/').next().unwrap_or_default();
             wanted.insert(format!("latest/dt={day}/{name}"), file.clone());
         }

@@ -3,7 +3,7 @@
 //!
 //! Owns the one act that publishes and who wins it. Does not own what the records say (`record`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +13,8 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::store_error;
+use crate::model::DataFile;
+use crate::storage::{below, store_error};
 
 use super::record::{CommitRecord, Committed};
 use super::store::{self, Created, Patience};
@@ -96,7 +97,7 @@ impl Log {
 
     /// Reads the records that follow the last one of `records`.
     async fn read_newer(&self, records: &mut Vec<Committed>) -> Result<()> {
-        let folder = store::below(&self.root, "_log");
+        let folder = below(&self.root, "_log");
         let listed = self.store.list_with_offset(Some(&folder), &self.path(last_seq(records)));
         let mut seqs: Vec<u64> = listed
             .try_filter_map(|object| async move { Ok(seq_of(&object.location)) })
@@ -137,7 +138,7 @@ impl Log {
     }
 
     fn path(&self, seq: u64) -> Path {
-        store::below(&self.root, &format!("_log/{seq:020}.json"))
+        below(&self.root, &format!("_log/{seq:020}.json"))
     }
 }
 
@@ -151,6 +152,21 @@ pub fn live_days(records: &[Committed]) -> BTreeMap<Date, u64> {
         }
     }
     live
+}
+
+/// The records that at least one published day still belongs to.
+pub fn in_force(records: &[Committed]) -> impl Iterator<Item = &Committed> {
+    let live: BTreeSet<u64> = live_days(records).into_values().collect();
+    records.iter().filter(move |committed| live.contains(&committed.record.seq))
+}
+
+/// The files of `record` that are still the version of their day, by [`live_days`].
+pub fn live_files<'r>(
+    record: &'r CommitRecord,
+    live: &BTreeMap<Date, u64>,
+) -> impl Iterator<Item = &'r DataFile> {
+    let is_live = |day: Date| live.get(&day) == Some(&record.seq);
+    record.files.iter().filter(move |file| file.dt.is_some_and(is_live))
 }
 
 /// The newest record of `key`, when all its days still belong to it.

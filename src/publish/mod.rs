@@ -18,7 +18,7 @@ mod verify;
 pub use intent::{Intent, mark_done, write_intent};
 pub use key::idempotency_key;
 pub use latest::refresh_latest;
-pub use log::{Appended, Log, find_published, live_days};
+pub use log::{Appended, Log, find_published, in_force, live_days, live_files};
 pub use probe::require_create_if_absent;
 pub use record::{CommitRecord, Committed, ContractIdentity, DayEntry};
 pub use store::Patience;

@@ -104,11 +104,6 @@ pub(super) async fn get(store: &Arc<dyn ObjectStore>, path: &Path) -> object_sto
     store.get(path).await?.bytes().await
 }
 
-/// The path of `relative` below `root`.
-pub(super) fn below(root: &Path, relative: &str) -> Path {
-    root.parts().chain(Path::from(relative).parts()).collect()
-}
-
 /// `Transient` unless the call can have had no effect, and never will.
 fn refusal(doing: &str, path: &Path, fault: StoreError) -> Error {
     match fault {

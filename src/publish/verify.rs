@@ -10,12 +10,11 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 
 use crate::error::Result;
-use crate::model::{DataFile, Ledger};
-use crate::storage::store_error;
+use crate::model::Ledger;
+use crate::storage::{below, store_error};
 
-use super::log::{breach, live_days};
+use super::log::{breach, in_force, live_days, live_files};
 use super::record::{CommitRecord, Committed};
-use super::store::below;
 
 /// Files that are asked for at the same time.
 const READERS: usize = 16;
@@ -59,11 +58,8 @@ pub async fn missing_files(
     records: &[Committed],
 ) -> Result<Vec<String>> {
     let live = live_days(records);
-    let in_force: BTreeSet<u64> = live.values().copied().collect();
-    let records = records.iter().map(|committed| &committed.record);
-    let files = records.filter(|record| in_force.contains(&record.seq)).flat_map(|record| {
-        let is_live = |file: &&DataFile| file.dt.and_then(|d| live.get(&d)) == Some(&record.seq);
-        record.files.iter().filter(is_live).chain(&record.quarantine_files)
+    let files = in_force(records).flat_map(|Committed { record, .. }| {
+        live_files(record, &live).chain(&record.quarantine_files)
     });
     let problems: Vec<_> = stream::iter(files)
         .map(|file| async move {

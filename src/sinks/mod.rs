@@ -37,14 +37,6 @@ pub struct Destination {
     pub runtime: Handle,
 }
 
-impl Destination {
-    /// The object of a path below the root.
-    #[must_use]
-    pub fn object(&self, path: &str) -> Path {
-        self.root.parts().chain(Path::from(path).parts()).collect()
-    }
-}
-
 /// A file as its writer closed it.
 #[derive(Debug, Clone)]
 pub struct WrittenFile {

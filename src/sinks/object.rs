@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::DataFile;
-use crate::storage::store_error;
+use crate::storage::{below, store_error};
 
 use super::Destination;
 
@@ -40,7 +40,7 @@ impl StoredObject {
     /// # Errors
     /// `Verification` when it is missing, `Permission` and `Transient` from the store.
     pub fn open(destination: &Destination, name: &str) -> Result<Self> {
-        let path = destination.object(name);
+        let path = below(&destination.root, name);
         let meta = destination.runtime.block_on(destination.store.head(&path));
         let bytes = meta.map_err(|e| store_error("open", &path, e))?.size;
         let name = Arc::from(name);

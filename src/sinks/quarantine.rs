@@ -311,7 +311,8 @@ pub struct StoredReason {
 /// Gives every row of a quarantine file to `each`, until it answers `false`.
 ///
 /// # Errors
-/// `Verification` when the file is missing or damaged, `Permission` and `Transient` from the
+/// `Verification` when the file is missing or damaged, or holds another number of rows than
+/// `file` says, `Permission` and `Transient` from the
 /// store, whatever `each` gives.
 pub fn read_quarantine(
     destination: &Destination,
@@ -329,15 +330,26 @@ pub fn read_quarantine(
         .with("file", &file.path));
     }
     let reader = reader.with_batch_size(READ_ROWS).build().map_err(|e| object.unreadable(e))?;
+    let mut found = 0;
     for rows in reader {
         let rows = rows.map_err(|e| object.unreadable(e))?;
+        found += rows.num_rows() as u64;
         for row in 0..rows.num_rows() {
             if !each(row_at(&rows, row)?)? {
                 return Ok(());
             }
         }
     }
-    Ok(())
+    if found == file.rows {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Verification,
+        "a quarantine file does not hold what was written to it",
+    )
+    .with("file", &file.path)
+    .with("written", file.rows)
+    .with("read back", found))
 }
 
 fn row_at(rows: &RecordBatch, row: usize) -> Result<QuarantineRow> {

@@ -6,8 +6,8 @@ use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStoreExt, PutMode, PutOptions};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::storage::store_error;
+use crate::error::{Error, ErrorKind, Result, causes};
+use crate::storage::{below, store_error};
 
 use super::Destination;
 
@@ -35,7 +35,7 @@ impl Upload {
     pub fn new(destination: &Destination, path: &str) -> Self {
         Self {
             destination: destination.clone(),
-            path: destination.object(path),
+            path: below(&destination.root, path),
             part: Vec::new(),
             parts: None,
             hash: Sha256::new(),
@@ -128,18 +128,18 @@ pub(super) fn encoder_error<E>(path: &str, error: E) -> Error
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    while let Some(inner) = cause {
-        let own = inner.downcast_ref::<Error>().or_else(|| {
-            inner.downcast_ref::<io::Error>().and_then(|io| io.get_ref()?.downcast_ref::<Error>())
-        });
-        if let Some(own) = own {
-            let kind = own.kind();
-            return Error::new(kind, "could not write a file")
-                .with("file", path)
-                .with_source(error);
-        }
-        cause = inner.source();
-    }
-    Error::new(ErrorKind::Unexpected, "could not encode rows").with("file", path).with_source(error)
+    let own_kind = |cause: &(dyn std::error::Error + 'static)| {
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(|io| io.get_ref());
+        let own = match wrapped {
+            Some(wrapped) => wrapped.downcast_ref::<Error>(),
+            None => cause.downcast_ref::<Error>(),
+        };
+        own.map(Error::kind)
+    };
+    let kind = own_kind(&error).or_else(|| causes(&error).find_map(own_kind));
+    let (kind, doing) = match kind {
+        Some(kind) => (kind, "could not write a file"),
+        None => (ErrorKind::Unexpected, "could not encode rows"),
+    };
+    Error::new(kind, doing).with("file", path).with_source(error)
 }

@@ -10,7 +10,7 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 
-use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::error::{Error, ErrorKind, Result, ResultExt, causes};
 
 /// A place in a store.
 #[derive(Debug, Clone)]
@@ -80,6 +80,12 @@ fn io_error(kind: ErrorKind, doing: &str, url: &str, error: std::io::Error) -> E
     Error::new(kind, doing).with("path", url).with_source(error)
 }
 
+/// The object at `path` below `root`.
+#[must_use]
+pub fn below(root: &Path, path: &str) -> Path {
+    root.parts().chain(Path::from(path).parts()).collect()
+}
+
 /// A failure of a store while `doing` something to `path`.
 #[must_use]
 pub fn store_error(doing: &str, path: &Path, error: object_store::Error) -> Error {
@@ -109,12 +115,5 @@ pub fn store_error(doing: &str, path: &Path, error: object_store::Error) -> Erro
 
 /// The system's own word for a failure, somewhere below the store's error.
 fn io_kind(error: &object_store::Error) -> Option<std::io::ErrorKind> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return Some(io.kind());
-        }
-        cause = error.source();
-    }
-    None
+    causes(error).find_map(|cause| cause.downcast_ref::<std::io::Error>()).map(|io| io.kind())
 }

@@ -7,25 +7,12 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use bytes::Bytes;
 
 use crate::catalog::contract::BusinessDate;
-use crate::catalog::{Checks, Contract, Field, FieldType, Limits, SourcePaths, TimestampType};
+use crate::catalog::{Contract, Field, FieldType, Limits, TimestampType};
 use crate::model::{Batch, RawFormat, RawRows, SplitId};
 
 /// An optional field without checks.
 pub(super) fn field(name: &str, data_type: FieldType) -> Field {
-    Field {
-        name: name.to_owned(),
-        path: Arc::from(name),
-        description: String::new(),
-        data_type,
-        required: false,
-        source: SourcePaths::default(),
-        derived: None,
-        coerce: false,
-        normalize: vec![],
-        checks: Checks::default(),
-        classification: None,
-        examples: vec![],
-    }
+    Field::new(name, data_type)
 }
 
 pub(super) fn list(element: Field) -> FieldType {

@@ -8,6 +8,7 @@ use consign::catalog::Contract;
 use consign::model::DataFile;
 use consign::plan::{FormulaGuard, ParquetCompression, SinkSpec};
 use consign::sinks::{DayWriter, Destination, FileMetadata, WrittenFile};
+use consign::storage::below;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -49,13 +50,13 @@ impl Place {
     }
 
     fn read(&self, path: &str) -> Bytes {
-        let object = self.destination.object(path);
+        let object = below(&self.destination.root, path);
         let store = &self.destination.store;
         self.runtime.block_on(async { store.get(&object).await.unwrap().bytes().await.unwrap() })
     }
 
     fn replace(&self, path: &str, bytes: impl Into<Bytes>) {
-        let object = self.destination.object(path);
+        let object = below(&self.destination.root, path);
         let bytes: Bytes = bytes.into();
         self.runtime.block_on(self.destination.store.put(&object, bytes.into())).unwrap();
     }

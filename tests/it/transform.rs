@@ -13,8 +13,8 @@ use chrono_tz::OffsetComponents;
 use consign::catalog::contract::BusinessDate;
 use consign::catalog::expression::{BinaryOp, Expr, Literal};
 use consign::catalog::{
-    Checks, Contract, Derived, Field, FieldType, Format, GapFold, Limits, LocalTime, Normalize,
-    Rule, Severity, SourcePaths, TextZone, TimestampType, WhenNull,
+    Contract, Derived, Field, FieldType, Format, GapFold, Limits, LocalTime, Normalize, Rule,
+    Severity, TextZone, TimestampType, WhenNull,
 };
 use consign::model::{Batch, RawFormat, RawRows, ReasonCode, SplitId};
 use consign::plan::DaySelection;
@@ -24,20 +24,7 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{Span, Timestamp};
 
 fn field(name: &str, data_type: FieldType) -> Field {
-    Field {
-        name: name.to_owned(),
-        path: Arc::from(name),
-        description: String::new(),
-        data_type,
-        required: false,
-        source: SourcePaths::default(),
-        derived: None,
-        coerce: false,
-        normalize: vec![],
-        checks: Checks::default(),
-        classification: None,
-        examples: vec![],
-    }
+    Field::new(name, data_type)
 }
 
 fn timestamp(local: Option<LocalTime>) -> FieldType {

@@ -1,25 +1,10 @@
-use std::sync::Arc;
-
 use proptest::prelude::*;
 
 use super::*;
-use crate::catalog::contract::{Checks, Field, FieldType, SourcePaths, TimestampType};
+use crate::catalog::contract::{Field, FieldType, TimestampType};
 
 fn field(name: &str, data_type: FieldType) -> Field {
-    Field {
-        name: name.to_owned(),
-        path: Arc::from(name),
-        description: String::new(),
-        data_type,
-        required: false,
-        source: SourcePaths::default(),
-        derived: None,
-        coerce: false,
-        normalize: vec![],
-        checks: Checks::default(),
-        classification: None,
-        examples: vec![],
-    }
+    Field::new(name, data_type)
 }
 
 fn fields() -> Vec<Field> {

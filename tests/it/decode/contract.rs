@@ -4,29 +4,17 @@ use std::sync::Arc;
 
 use consign::catalog::contract::BusinessDate;
 use consign::catalog::{
-    Checks, Contract, Derived, EpochUnit, Field, FieldType, GapFold, Limits, LocalTime,
-    SourcePaths, TextZone, TimestampType,
+    Contract, Derived, EpochUnit, Field, FieldType, GapFold, Limits, LocalTime, SourcePaths,
+    TextZone, TimestampType,
 };
 
 /// 2000-01-01 and 2100-01-01 in microseconds since 1970.
 const RANGE: (i64, i64) = (946_684_800_000_000, 4_102_444_800_000_000);
 
 pub fn field(path: &str, data_type: FieldType) -> Field {
-    let name = path.rsplit('.').next().unwrap().to_owned();
-    Field {
-        source: SourcePaths { dynamodb: vec![name.clone()], mongodb: vec![name.clone()] },
-        name,
-        path: Arc::from(path),
-        description: String::new(),
-        data_type,
-        required: false,
-        derived: None,
-        coerce: false,
-        normalize: vec![],
-        checks: Checks::default(),
-        classification: None,
-        examples: vec![],
-    }
+    let name = path.rsplit('.').next().unwrap();
+    let source = SourcePaths { dynamodb: vec![name.into()], mongodb: vec![name.into()] };
+    Field { path: Arc::from(path), source, ..Field::new(name, data_type) }
 }
 
 pub fn required(field: Field) -> Field {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use consign::model::{DataFile, FileFormat, Ledger, SplitId, SplitTally, Tally};
 use consign::publish::{Appended, CommitRecord, Committed, ContractIdentity, DayEntry};
+pub use consign::storage::below;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
@@ -102,10 +103,6 @@ impl Run<'_> {
 /// What the file at `path` holds: a line of its own name, so that no two files are alike.
 pub fn content(path: &str) -> Vec<u8> {
     format!("{path}\n").repeat(1000).into_bytes()
-}
-
-pub fn below(root: &Path, relative: &str) -> Path {
-    root.parts().chain(Path::from(relative).parts()).collect()
 }
 
 /// The record of an append that must have committed.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use consign::error::{Error, ErrorKind};
 use consign::model::{DataFile, FileFormat};
 use consign::sinks::{Reread, compare, reread};
+use consign::storage::below;
 use object_store::ObjectStoreExt;
 
 use super::orders::{contract, field, series};
@@ -52,7 +53,7 @@ fn a_file_that_is_cut_lengthened_or_gone_is_noticed() {
             place.replace(&file.path, bytes);
             assert_named(&check(&place, &file).unwrap_err(), &file);
         }
-        let object = place.destination.object(&file.path);
+        let object = below(&place.destination.root, &file.path);
         place.runtime.block_on(place.destination.store.delete(&object)).unwrap();
         assert_named(&check(&place, &file).unwrap_err(), &file);
     }
@@ -72,7 +73,7 @@ fn a_file_with_other_rows_is_noticed() {
         ] {
             let swapped = other.write_one(&sink, &series(range)).file;
             place.replace(&file.path, other.read(&swapped.path));
-            let object = other.destination.object(&swapped.path);
+            let object = below(&other.destination.root, &swapped.path);
             other.runtime.block_on(other.destination.store.delete(&object)).unwrap();
             let error = check(&place, &place.as_it_lies(&file)).unwrap_err();
             assert_named(&error, &file);

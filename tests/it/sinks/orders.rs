@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, FieldRef, Fields};
 use consign::catalog::contract::BusinessDate;
-use consign::catalog::{Checks, Contract, Field, FieldType, Limits, SourcePaths, TimestampType};
+use consign::catalog::{Contract, Field, FieldType, Limits, TimestampType};
 
 /// 29 digits before the point and 9 after it: as large as decimal(38,9) gets.
 pub const GREATEST: i128 = 99_999_999_999_999_999_999_999_999_999_999_999_999;
@@ -91,20 +91,7 @@ pub fn contract() -> Arc<Contract> {
 }
 
 pub fn field(name: &str, data_type: FieldType) -> Field {
-    Field {
-        name: name.to_owned(),
-        path: Arc::from(name),
-        description: String::new(),
-        data_type,
-        required: false,
-        source: SourcePaths::default(),
-        derived: None,
-        coerce: false,
-        normalize: vec![],
-        checks: Checks::default(),
-        classification: None,
-        examples: vec![],
-    }
+    Field::new(name, data_type)
 }
 
 pub fn required(field: Field) -> Field {
