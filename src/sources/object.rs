@@ -94,4 +94,5 @@ impl Folder {
 fn changed(path: &Path) -> Error {
     Error::new(ErrorKind::Verification, "reading a source: the file changed meanwhile")
         .with("file", path)
+        .with_help("nothing was published; run again when the source is no longer written to")
 }

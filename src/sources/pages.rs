@@ -128,7 +128,11 @@ impl Reader {
 
 /// A source whose bytes do not agree with what it says about itself.
 pub(super) fn verification(file: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Verification, format!("reading a source: {why}")).with("file", file)
+    Error::new(ErrorKind::Verification, format!("reading a source: {why}"))
+        .with("file", file)
+        .with_help(
+            "nothing was published; fetch the source again from where it was made, and run again",
+        )
 }
 
 /// Bytes that do not divide into rows.

@@ -97,6 +97,7 @@ fn a_damaged_export_publishes_nothing_and_the_file_is_named() {
         damage(&place.path("export"));
         let error = run(&place.plan(&contract("exported_orders"))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Verification, "{name}: {error:?}");
+        assert!(error.help().is_some(), "{name}: {error:?}");
         let text = format!("{error:?}");
         assert!(text.contains("file-0001") || text.contains("manifest"), "{name}: {text}");
         assert_nothing_published(&place);
