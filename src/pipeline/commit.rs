@@ -74,7 +74,13 @@ impl Target {
         }
     }
 
-    /// Makes sure that the store can commit, and leaves word that the run has begun to write.
+    /// Makes sure that the store can be written to and can commit, before hours of work.
+    pub(super) fn require_commits(&self) -> Result<()> {
+        let Location { store, prefix, .. } = &self.location;
+        self.runtime.block_on(require_create_if_absent(store, prefix))
+    }
+
+    /// Leaves word that the run has begun to write.
     pub(super) fn announce(&self, run: &Running<'_>) -> Result<()> {
         let Location { store, prefix, .. } = &self.location;
         let intent = Intent {
@@ -82,10 +88,7 @@ impl Target {
             job: run.plan.job.clone(),
             started_at: run.options.started_at.to_string(),
         };
-        self.runtime.block_on(async {
-            require_create_if_absent(store, prefix).await?;
-            write_intent(store, prefix, &intent).await
-        })
+        self.runtime.block_on(write_intent(store, prefix, &intent))
     }
 
     /// Creates the record: the one act that publishes. Then the views.

@@ -112,6 +112,7 @@ impl Running<'_> {
             let publication = target.republish(committed, self.plan.latest)?;
             return Ok(commit::summary(self, Outcome::AlreadyPublished, publication, 0));
         }
+        target.require_commits()?;
         let staging = Staging::open(&self.plan.staging, &key, &self.run_id)?;
         let decided = self.decide(&intake, &staging)?;
         if let Some(why) = self.over_budget(&decided) {
