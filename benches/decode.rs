@@ -24,7 +24,8 @@ fn decode(c: &mut Criterion) {
         let mut decoder = Decoder::new(&contract, format);
         group.throughput(Throughput::Bytes(u64::try_from(bytes.len()).unwrap()));
         let content = PageContent::Rows { format, bytes: Bytes::from(bytes) };
-        let page = RawPage { split: SplitId(0), first_row: 0, offset_bytes: 0, content };
+        let page =
+            RawPage { split: SplitId(0), first_row: 0, offset_bytes: 0, content, resume: None };
         group.bench_function(format.as_str(), |b| b.iter(|| decoder.decode(&page)));
     }
     group.finish();

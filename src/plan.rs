@@ -2,13 +2,16 @@
 //!
 //! Does not own how it was resolved (`config::resolve`) nor how it is done (`pipeline`).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::catalog::Contract;
+use crate::model::Sensitive;
 
 /// Everything a run needs to know before it reads a byte.
 #[derive(Debug, Clone)]
@@ -21,6 +24,9 @@ pub struct Plan {
     pub sources: Vec<SourceSpec>,
     /// Days to publish.
     pub days: DaySelection,
+    /// The slice that sources may apply themselves; the days say the same of every row that was
+    /// read.
+    pub slice: Option<Slice>,
     /// The run's clock: the only "now" that can reach the output.
     pub as_of: Timestamp,
     /// Root URL of the dataset: `_log/`, `_data/`, `_quarantine/` and `latest/` lie below it.
@@ -35,8 +41,20 @@ pub struct Plan {
     pub threads: usize,
     /// Memory budget of the whole run, bytes.
     pub memory_bytes: u64,
+    /// Bytes of a live split after which its checkpoint is taken.
+    pub checkpoint_bytes: u64,
     /// Local folder for staged runs and checkpoints of this job.
     pub staging: PathBuf,
+    /// How AWS services are reached, where the environment does not say.
+    pub aws: AwsOptions,
+}
+
+impl Plan {
+    /// Whether a source is read while it may change, so that no two readings are the same.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.sources.iter().any(SourceSpec::is_live)
+    }
 }
 
 /// A source of rows.
@@ -55,6 +73,161 @@ pub enum SourceSpec {
         expected_rows: Option<u64>,
         /// SHA-256 (hex) of the file as stored, when the job states it.
         expected_sha256: Option<String>,
+    },
+    /// A DynamoDB table, read while it is in use.
+    Dynamodb(DynamodbTable),
+    /// A MongoDB collection, read while it is in use.
+    Mongodb(MongodbCollection),
+}
+
+impl SourceSpec {
+    /// Whether the source is read while it may change.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        matches!(self, Self::Dynamodb(_) | Self::Mongodb(_))
+    }
+}
+
+/// What to read of a DynamoDB table, and how gently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DynamodbTable {
+    /// Name of the table.
+    pub table: String,
+    /// Query instead of Scan.
+    pub query: Option<DynamodbQuery>,
+    /// Filter expression, applied by the service after it has read (and charged for) an item.
+    pub filter: Option<String>,
+    /// Names that expressions use: `#status` for `status`.
+    pub names: BTreeMap<String, String>,
+    /// Values that expressions use: `:paid` for `{"S":"paid"}`, DynamoDB JSON.
+    pub values: BTreeMap<String, String>,
+    /// Segments of a Scan; by the size of the table when absent.
+    pub segments: Option<u32>,
+    /// Whether reads are strongly consistent, at twice the price.
+    pub consistent_read: bool,
+    /// Whether whole items are fetched, not only the attributes that the contract reads.
+    pub whole_items: bool,
+    /// Read capacity that may be used.
+    pub capacity: ReadCapacity,
+    /// How long throttling and passing faults are waited out without any progress.
+    pub patience: Duration,
+    /// Endpoint instead of the region's.
+    pub endpoint_url: Option<String>,
+}
+
+/// A Query: of the table, or of one of its indexes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DynamodbQuery {
+    /// Global secondary index; the table's own key when absent.
+    pub index: Option<String>,
+    /// Key condition expression. `:slice_from` and `:slice_to` stand for the bounds of the job's
+    /// slice.
+    pub key_condition: String,
+}
+
+/// How many read capacity units a second may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadCapacity {
+    /// As many as the service grants.
+    Unlimited,
+    /// At most so many.
+    UnitsPerSecond(u32),
+    /// At most this share of what the table is provisioned or warm for, percent.
+    Percent(u8),
+}
+
+/// What to read of a MongoDB collection, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MongodbCollection {
+    /// Connection string; it may hold a password.
+    pub uri: Sensitive,
+    /// Name of the database.
+    pub database: String,
+    /// Name of the collection.
+    pub collection: String,
+    /// Filter, a document in Extended JSON.
+    pub filter: Option<String>,
+    /// Whether whole documents are fetched, not only the fields that the contract reads.
+    pub whole_documents: bool,
+    /// Order to read in, a document in Extended JSON; then the collection is one split.
+    pub sort: Option<String>,
+    /// Most documents to read; then the collection is one split.
+    pub limit: Option<u64>,
+    /// Which members of a replica set may be read.
+    pub read_preference: ReadPreference,
+    /// Ranges of `_id` to read in parallel; by the size of the collection when absent.
+    pub ranges: Option<u32>,
+    /// Documents of a batch; as many as the server likes when absent.
+    pub batch_documents: Option<u32>,
+    /// Whether reading is refused when the server gives no snapshot.
+    pub require_snapshot: bool,
+    /// Whether a connection without TLS is allowed to a host that is not this machine.
+    pub allow_plain_text: bool,
+    /// How long passing faults are waited out without any progress.
+    pub patience: Duration,
+}
+
+/// Which members of a replica set may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadPreference {
+    /// The primary alone.
+    Primary,
+    /// The primary, a secondary when there is none.
+    PrimaryPreferred,
+    /// Secondaries alone.
+    Secondary,
+    /// A secondary, the primary when there is none.
+    SecondaryPreferred,
+    /// Whichever answers fastest.
+    Nearest,
+}
+
+/// Rows of a half-open window of time. Bounds are whole seconds, so that every precision that a
+/// source can have holds them exactly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slice {
+    /// Name of the contract's timestamp field.
+    pub field: String,
+    /// First instant in it.
+    pub from: Timestamp,
+    /// First instant behind it.
+    pub to: Timestamp,
+}
+
+/// How AWS services are reached, where the environment does not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AwsOptions {
+    /// Profile of the shared configuration files.
+    pub profile: Option<String>,
+    /// Region.
+    pub region: Option<String>,
+    /// What is particular to S3.
+    pub s3: S3Options,
+}
+
+/// How S3 is reached and written to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct S3Options {
+    /// Endpoint of an S3-compatible store.
+    pub endpoint_url: Option<String>,
+    /// Whether the bucket stands in the path instead of the host name; with an endpoint of
+    /// one's own it does when nothing is said.
+    pub path_style: Option<bool>,
+    /// Encryption of what is written; the bucket's own when absent.
+    pub encryption: Option<S3Encryption>,
+}
+
+/// Encryption that S3 applies to what is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum S3Encryption {
+    /// With keys of S3 (`AES256`).
+    S3Managed,
+    /// With a key of the key management service (`aws:kms`).
+    Kms {
+        /// Id or ARN of the key; the account's default key when absent.
+        key_id: Option<String>,
+        /// Whether a bucket key spares calls to the key management service.
+        bucket_key: bool,
     },
 }
 

@@ -83,7 +83,7 @@ impl Quarantine {
 impl Which {
     fn each(&self, here: &Here, each: &mut dyn FnMut(Value) -> Result<bool>) -> Result<()> {
         let target = target::find(self.target.as_deref(), here)?;
-        pipeline::quarantine(&target, self.run.as_deref(), each)
+        pipeline::quarantine(&target.url, &target.aws, self.run.as_deref(), each)
     }
 }
 

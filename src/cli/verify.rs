@@ -38,8 +38,10 @@ impl Verify {
         let schemas = here.project()?.schemas();
         let progress = Arc::new(Progress::default());
         let signals = Signals::watch(&progress, &here.bar)?;
-        let found = shown(here, &progress, || pipeline::verify(&target, &schemas, &progress))
-            .map_err(|error| signals.explain(error))?;
+        let found = shown(here, &progress, || {
+            pipeline::verify(&target.url, &target.aws, &schemas, &progress)
+        })
+        .map_err(|error| signals.explain(error))?;
         if self.json {
             output::print_json(&found)?;
         } else {
@@ -48,7 +50,7 @@ impl Verify {
         match found.problems.len() {
             0 => Ok(()),
             n => Err(Error::new(ErrorKind::Verification, "the dataset is not as it was recorded")
-                .with("target", target)
+                .with("target", target.url)
                 .with("problems", n)),
         }
     }

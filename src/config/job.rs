@@ -9,13 +9,15 @@ use super::mistakes::Mistakes;
 use super::section::{Section, boolean, count, day, percent, place, size, text};
 use crate::error::Result;
 use crate::plan::{
-    DaySelection, FormulaGuard, ParquetCompression, RejectBudget, SinkSpec, SourceSpec,
+    AwsOptions, DaySelection, FormulaGuard, ParquetCompression, RejectBudget, SinkSpec, SourceSpec,
 };
 
 /// Reject budget of a job that names none: 1 % of the rows in the window.
 pub const DEFAULT_MAX_MILLIONTHS: u32 = 10_000;
 /// Memory budget of a job that names none.
 pub const DEFAULT_MEMORY_BYTES: u64 = 512_000_000;
+/// Bytes of a live split after which its checkpoint is taken, when the job names none.
+pub const DEFAULT_CHECKPOINT_BYTES: u64 = 64_000_000;
 /// Least memory budget a run can work with.
 pub const MIN_MEMORY_BYTES: u64 = 64_000_000;
 /// Size at which the next file is begun, when the job names none.
@@ -48,6 +50,10 @@ pub struct Job {
     pub threads: Option<usize>,
     /// Memory budget of the run, unless the command line says.
     pub memory_bytes: u64,
+    /// Bytes of a live split after which its checkpoint is taken.
+    pub checkpoint_bytes: u64,
+    /// How AWS services are reached, where the environment does not say.
+    pub aws: AwsOptions,
 }
 
 impl Job {
@@ -134,6 +140,8 @@ fn read_job(stem: &str, document: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> 
         reject_budget,
         threads,
         memory_bytes,
+        checkpoint_bytes: DEFAULT_CHECKPOINT_BYTES,
+        aws: AwsOptions::default(),
     })
 }
 

@@ -87,6 +87,8 @@ fn a_full_job_is_read_as_written() {
             reject_budget: RejectBudget { max_millionths: 1_000, max_rows: Some(50) },
             threads: Some(2),
             memory_bytes: 1_000_000_000,
+            checkpoint_bytes: DEFAULT_CHECKPOINT_BYTES,
+            aws: AwsOptions::default(),
         }
     );
 }

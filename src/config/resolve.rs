@@ -69,6 +69,7 @@ pub fn resolve(
         contract,
         sources,
         days,
+        slice: None,
         as_of: overrides.as_of.unwrap_or(around.now),
         target: absolute_place(around.root, &job.target)?,
         sinks: job.sinks.clone(),
@@ -76,7 +77,9 @@ pub fn resolve(
         latest: job.latest,
         threads: overrides.threads.or(job.threads).unwrap_or(around.processors).max(1),
         memory_bytes,
+        checkpoint_bytes: job.checkpoint_bytes,
         staging: around.state_dir.join(&job.name),
+        aws: job.aws.clone(),
     })
 }
 
@@ -86,6 +89,7 @@ fn absolute_source(root: &Path, source: &SourceSpec) -> Result<SourceSpec> {
         SourceSpec::DynamodbExport { url } | SourceSpec::Mongodump { url, .. } => {
             *url = absolute_place(root, url)?;
         }
+        SourceSpec::Dynamodb(_) | SourceSpec::Mongodb(_) => {}
     }
     Ok(source)
 }
@@ -155,6 +159,7 @@ mod tests {
             .iter()
             .map(|source| match source {
                 SourceSpec::DynamodbExport { url } | SourceSpec::Mongodump { url, .. } => url,
+                live => panic!("{live:?} is no file"),
             })
             .collect();
         assert_eq!(urls, ["/project/dump/orders.bson", "file:///data/export"]);

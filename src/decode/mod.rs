@@ -66,7 +66,15 @@ impl Decoder {
     /// Decodes every row of `page`.
     pub fn decode(&mut self, page: &RawPage) -> Batch {
         let (bytes, ranges) = match &page.content {
-            PageContent::Rows { bytes, .. } => (bytes.clone(), self.decode_rows(bytes)),
+            PageContent::Rows { bytes, .. } => {
+                let ranges = self.tile(bytes);
+                self.decode_rows(bytes, &ranges);
+                (bytes.clone(), ranges)
+            }
+            PageContent::Embedded { bytes, ranges, .. } => {
+                self.decode_rows(bytes, ranges);
+                (bytes.clone(), ranges.clone())
+            }
             PageContent::Oversized { head, .. } => {
                 self.begin_row(0);
                 self.refuse_row(ReasonCode::RowTooLarge);
@@ -88,28 +96,34 @@ impl Decoder {
         }
     }
 
-    /// Decodes the rows of a page and gives their ranges.
-    fn decode_rows(&mut self, bytes: &Bytes) -> Vec<(u32, u32)> {
+    /// Ranges of the rows that follow each other in `bytes`.
+    fn tile(&self, bytes: &Bytes) -> Vec<(u32, u32)> {
         let mut ranges = Vec::new();
-        let mut slots = vec![Slot::Missing; self.columns.len()];
         let mut start = 0;
         while let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) {
             let (len, step) = match self.format {
-                RawFormat::DynamodbJson => line_len(rest),
+                RawFormat::DynamodbJson | RawFormat::DynamodbItem => line_len(rest),
                 // Bytes that begin no document are one row to the end of the page.
                 RawFormat::Bson => {
                     let len = bson::document_len(rest).unwrap_or(rest.len());
                     (len, len)
                 }
             };
-            if let Some(row) = rest.get(..len).filter(|row| !row.is_empty()) {
-                self.begin_row(ranges.len());
-                self.decode_row(row, &mut slots);
+            if len > 0 {
                 ranges.push((offset(start), offset(start + len)));
             }
             start += step;
         }
         ranges
+    }
+
+    fn decode_rows(&mut self, bytes: &Bytes, ranges: &[(u32, u32)]) {
+        let mut slots = vec![Slot::Missing; self.columns.len()];
+        for (row, (start, end)) in ranges.iter().enumerate() {
+            self.begin_row(row);
+            let row = bytes.get(*start as usize..*end as usize).unwrap_or_default();
+            self.decode_row(row, &mut slots);
+        }
     }
 
     fn begin_row(&mut self, row: usize) {
@@ -124,7 +138,10 @@ impl Decoder {
         slots.fill(Slot::Missing);
         let located = match self.format {
             RawFormat::DynamodbJson => {
-                dynamodb::locate(row, &mut self.tree, slots, &mut self.context.walk)
+                dynamodb::locate_line(row, &mut self.tree, slots, &mut self.context.walk)
+            }
+            RawFormat::DynamodbItem => {
+                dynamodb::locate_item(row, &mut self.tree, slots, &mut self.context.walk)
             }
             RawFormat::Bson => bson::locate(row, &mut self.tree, slots, &mut self.context.walk),
         };

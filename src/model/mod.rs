@@ -8,6 +8,7 @@ mod data_file;
 mod day;
 mod ledger;
 mod reason;
+mod sensitive;
 mod split;
 mod sums;
 
@@ -16,5 +17,9 @@ pub use data_file::{DataFile, FileFormat, KEY_PART_SEPARATOR};
 pub use day::{date_of_days, days_of_date};
 pub use ledger::{Ledger, SplitTally, Tally};
 pub use reason::{FoundType, Reason, ReasonCode};
-pub use split::{PageContent, Position, RawFormat, RawPage, SourceSummary, Split, SplitId};
+pub use sensitive::Sensitive;
+pub use split::{
+    ObjectPart, PageContent, Part, Position, RawFormat, RawPage, SCAN_WINDOW, SourceSummary, Split,
+    SplitId,
+};
 pub use sums::Sums;

@@ -3,6 +3,7 @@
 //! Does not own how a source finds its splits or fills a page.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Number of a split within its run, in source order: sources as the job lists them, files as
@@ -10,8 +11,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SplitId(pub u32);
 
-/// The unit of parallel reading: a whole file, or a byte range of one. Serialises, so that a
-/// split can be read on another machine.
+/// The unit of parallel reading: a file or a byte range of one, a segment of a table, a range
+/// of a collection. Serialises, so that a split can be read on another machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
     /// Number within the run.
@@ -20,28 +21,78 @@ pub struct Split {
     pub source: usize,
     /// What people call it: the file, and the range when it is a part.
     pub name: String,
-    /// Object to read, below the source's own prefix.
-    pub path: String,
+    /// What of the source it is.
+    pub part: Part,
     /// Format of its rows.
     pub format: RawFormat,
+    /// Size as stored, for progress; an estimate for what is read live.
+    pub bytes: u64,
+    /// Rows that the source says it holds; a different count is a verification error.
+    pub expected_rows: Option<u64>,
+}
+
+impl Split {
+    /// The object, when the split is one.
+    #[must_use]
+    pub fn object(&self) -> Option<&ObjectPart> {
+        match &self.part {
+            Part::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// Whether reading can go on after a page that was taken, instead of from the start.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.object().is_none()
+    }
+}
+
+/// What of its source a split is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// A stored object, or a range of one.
+    Object(ObjectPart),
+    /// One of the segments of a Scan of a DynamoDB table.
+    Segment {
+        /// Number of the segment, from 0.
+        index: u32,
+        /// Segments in all.
+        total: u32,
+    },
+    /// All that a Query of a DynamoDB index gives.
+    Query,
+    /// Documents of a MongoDB collection by their `_id`, in the order in which BSON compares
+    /// values of all types. Each bound is a document `{"_id": …}` in canonical Extended JSON.
+    Ids {
+        /// Least `_id`, included; none when the range begins at the start.
+        from: Option<String>,
+        /// The `_id` behind the range, not included; none when it goes on to the end.
+        to: Option<String>,
+    },
+}
+
+/// A stored object, or a range of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectPart {
+    /// Path below the source's own prefix.
+    pub path: String,
     /// Whether the object is gzip-compressed.
     pub gzip: bool,
     /// Byte range of an uncompressed object; the whole object when absent.
     pub range: Option<(u64, u64)>,
-    /// Size of the object or range as stored, for progress.
-    pub bytes: u64,
-    /// Rows that the source says it holds; a different count is a verification error.
-    pub expected_rows: Option<u64>,
     /// MD5 of the object as stored, base64, when the source states one.
     pub md5_base64: Option<String>,
 }
 
-/// Where reading stands within a split: rows already taken. File splits are redone whole, live
-/// ones continue after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// Where reading stands within a live split. File splits are redone whole and have none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// Rows of the split that were taken before.
+    /// Rows of the split that were taken before: the ordinal of the next row.
     pub rows: u64,
+    /// [`RawPage::resume`] of the last page that was taken, kept verbatim.
+    pub after: String,
 }
 
 /// How the bytes of a row are written.
@@ -50,6 +101,8 @@ pub struct Position {
 pub enum RawFormat {
     /// One DynamoDB JSON object a line: `{"Item":{"id":{"S":"1"}}}`.
     DynamodbJson,
+    /// A DynamoDB item as a reply of the service holds it: `{"id":{"S":"1"}}`.
+    DynamodbItem,
     /// BSON documents one after the other.
     Bson,
 }
@@ -60,6 +113,7 @@ impl RawFormat {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::DynamodbJson => "dynamodb_json",
+            Self::DynamodbItem => "dynamodb_item",
             Self::Bson => "bson",
         }
     }
@@ -76,6 +130,9 @@ pub struct RawPage {
     pub offset_bytes: u64,
     /// The rows.
     pub content: PageContent,
+    /// Where a live split is read on behind this page, in the source's own words; none in files,
+    /// and where the source cannot go on after a page.
+    pub resume: Option<String>,
 }
 
 /// What a page holds.
@@ -89,6 +146,17 @@ pub enum PageContent {
         format: RawFormat,
         /// The bytes.
         bytes: Bytes,
+    },
+    /// Whole rows of `format` within a reply: each lies at its range, and what is between them
+    /// is not rows.
+    Embedded {
+        /// Format of the rows.
+        format: RawFormat,
+        /// The reply.
+        bytes: Bytes,
+        /// Start and end of each row within `bytes`, ascending. BSON size prefixes have been
+        /// checked to agree with them.
+        ranges: Vec<(u32, u32)>,
     },
     /// One row larger than the contract's `max_row_bytes`. It was skipped over, not held.
     Oversized {
@@ -104,14 +172,17 @@ pub enum PageContent {
 /// What a source promises about itself, gathered when it was cut into splits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceSummary {
-    /// `dynamodb_export` or `mongodump`.
+    /// `dynamodb_export`, `mongodump`, `dynamodb` or `mongodb`.
     pub kind: String,
     /// Where it was read, without credentials.
     pub location: String,
     /// SHA-256 (hex) over what identifies the content: manifests with their checksums, or the
-    /// dump's own bytes. Equal fingerprints mean equal rows.
+    /// dump's own bytes. Equal fingerprints mean equal rows. For a live source over what is read
+    /// and when reading began: two readings are never taken for the same.
     pub fingerprint: String,
-    /// `point_in_time` for an export; `unordered_dump` for a mongodump.
+    /// `point_in_time` for an export; `unordered_dump` for a mongodump; for a live source
+    /// `scan-window [t0, t1]`, the instants between which every row was read, or
+    /// `snapshot [t]`.
     pub consistency: String,
     /// Instant the data stands for (RFC 3339, UTC), when the source says so.
     pub as_of: Option<String>,
@@ -119,4 +190,20 @@ pub struct SourceSummary {
     pub unverified: Option<String>,
     /// Rows that the source as a whole says it holds.
     pub expected_rows: Option<u64>,
+    /// What of the job's slice the source itself applies, in words; absent without a slice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed_down: Option<String>,
 }
+
+impl SourceSummary {
+    /// Says between which instants a live source was read, unless it was read as a snapshot.
+    pub fn set_scan_window(&mut self, from: Timestamp, to: Timestamp) {
+        if self.consistency.starts_with(SCAN_WINDOW) {
+            self.consistency = format!("{SCAN_WINDOW} [{from}, {to}]");
+        }
+    }
+}
+
+/// [`SourceSummary::consistency`] of a source that is read while it changes, before it is known
+/// between which instants.
+pub const SCAN_WINDOW: &str = "scan-window";

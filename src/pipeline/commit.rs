@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::error::{Error, Result};
 use crate::model::{Ledger, SourceSummary, date_of_days};
-use crate::plan::Plan;
+use crate::plan::{AwsOptions, Plan};
 use crate::publish::{
     Appended, CommitRecord, ContractIdentity, DayEntry, Intent, Log, find_published, mark_done,
     refresh_latest, require_create_if_absent, write_intent,
@@ -40,13 +40,13 @@ pub(super) struct Publication {
 
 impl Target {
     /// Opens the dataset at `url`, which need not exist yet, and reads its log.
-    pub(super) fn open(url: &str, runtime: &Handle) -> Result<Self> {
-        Self::at(storage::open_or_create(url)?, runtime)
+    pub(super) fn open(url: &str, aws: &AwsOptions, runtime: &Handle) -> Result<Self> {
+        Self::at(runtime.block_on(storage::open_or_create(url, aws))?, runtime)
     }
 
     /// Opens a dataset that must exist, and reads its log.
-    pub(super) fn open_existing(url: &str, runtime: &Handle) -> Result<Self> {
-        Self::at(storage::open_existing(url)?, runtime)
+    pub(super) fn open_existing(url: &str, aws: &AwsOptions, runtime: &Handle) -> Result<Self> {
+        Self::at(runtime.block_on(storage::open_existing(url, aws))?, runtime)
     }
 
     fn at(location: Location, runtime: &Handle) -> Result<Self> {

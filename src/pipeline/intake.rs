@@ -5,7 +5,7 @@ use tokio::runtime::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{SourceSummary, Split, SplitId};
 use crate::plan::Plan;
-use crate::sources::{self, Source};
+use crate::sources::{self, ReadContext, Source};
 
 /// The sources of a run, open and checked.
 pub(super) struct Intake {
@@ -23,7 +23,7 @@ pub(super) struct Intake {
 pub(super) fn open(plan: &Plan, runtime: &Handle) -> Result<Intake> {
     let mut intake = Intake { sources: Vec::new(), summaries: Vec::new(), splits: Vec::new() };
     for (index, spec) in plan.sources.iter().enumerate() {
-        let source = sources::open(spec, plan.contract.limits.max_row_bytes)?;
+        let source = runtime.block_on(sources::open(spec, ReadContext::of(plan)))?;
         let planned = runtime.block_on(source.plan())?;
         for split in planned.splits {
             let id = u32::try_from(intake.splits.len()).map_err(|e| {

@@ -106,7 +106,7 @@ impl Running<'_> {
         if self.options.dry_run {
             return self.try_out(&intake, &key);
         }
-        let target = Target::open(&self.plan.target, self.runtime)?;
+        let target = Target::open(&self.plan.target, &self.plan.aws, self.runtime)?;
         if let Some(committed) = target.published(&key) {
             // The same slice of the same input stands published: only the views are made sure of.
             let publication = target.republish(committed, self.plan.latest)?;

@@ -1,6 +1,7 @@
 //! Showing the refused rows of a published dataset.
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::plan::AwsOptions;
 use crate::publish::in_force;
 use crate::sinks::quarantine::read_quarantine;
 
@@ -15,11 +16,12 @@ use super::commit::Target;
 /// read as it was written; `Permission` and `Transient` from the store; whatever `each` gives.
 pub fn quarantine(
     target: &str,
+    aws: &AwsOptions,
     run: Option<&str>,
     each: &mut dyn FnMut(serde_json::Value) -> Result<bool>,
 ) -> Result<()> {
     let runtime = super::start_runtime()?;
-    let dataset = Target::open_existing(target, runtime.handle())?;
+    let dataset = Target::open_existing(target, aws, runtime.handle())?;
     let records = dataset.records();
     let chosen: Vec<_> = match run {
         None => in_force(records).collect(),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Result, causes};
+use crate::plan::AwsOptions;
 use crate::publish::{in_force, live_days, live_files, verify_log};
 use crate::sinks::{compare, quarantine::read_quarantine, reread};
 use crate::telemetry::{Progress, Stage};
@@ -36,10 +37,15 @@ pub struct VerifySummary {
 /// # Errors
 /// `Usage` when there is no dataset at `target` or the catalog cannot be read; `Permission` and
 /// `Transient` from the store. What does not agree is not an error but a problem in the summary.
-pub fn verify(target: &str, catalog_dir: &Path, progress: &Progress) -> Result<VerifySummary> {
+pub fn verify(
+    target: &str,
+    aws: &AwsOptions,
+    catalog_dir: &Path,
+    progress: &Progress,
+) -> Result<VerifySummary> {
     let runtime = super::start_runtime()?;
     progress.enter(Stage::Verifying);
-    let dataset = Target::open_existing(target, runtime.handle())?;
+    let dataset = Target::open_existing(target, aws, runtime.handle())?;
     let catalog = Catalog::open(catalog_dir)?;
     let (records, destination) = (dataset.records(), dataset.destination());
     let live = live_days(records);

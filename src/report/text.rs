@@ -207,6 +207,7 @@ mod tests {
             as_of: None,
             unverified: Some("a dump carries no checksum".to_owned()),
             expected_rows: None,
+            pushed_down: None,
         };
         RunSummary {
             format_version: 1,

@@ -13,10 +13,12 @@ pub mod mongodb;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
 
+use crate::catalog::Contract;
 use crate::error::Result;
 use crate::model::{Position, RawPage, SourceSummary, Split};
-use crate::plan::SourceSpec;
+use crate::plan::{AwsOptions, Plan, Slice, SourceSpec};
 use crate::storage::open_existing;
 use dynamodb::DynamodbExport;
 use mongodb::{Mongodump, Stated};
@@ -31,17 +33,27 @@ pub trait Source: Send + Sync {
     /// no such source, `Permission` and `Transient` from the store.
     fn plan(&self) -> BoxFuture<'_, Result<SourcePlan>>;
 
-    /// Streams the pages of a split, in order, whole rows only, after `after` when the source
-    /// can resume within a split. File sources start over and ignore it.
+    /// Takes up an interrupted reading again: gives its splits, so that each goes on where it
+    /// stood. File sources plan again, and give the same splits when the files are the same.
+    ///
+    /// # Errors
+    /// `Usage` when the job or the place has changed so that the splits no longer fit, and as
+    /// [`Source::plan`].
+    fn resume(&self, interrupted: SourcePlan) -> BoxFuture<'_, Result<SourcePlan>>;
+
+    /// Streams the pages of a split, in order, whole rows only. A live split goes on after the
+    /// position; file splits start over and ignore it.
     ///
     /// # Errors
     /// The stream ends with the first error: `Verification` for a cut or altered file or a
-    /// wrong count, `Permission` and `Transient` from the store.
-    fn read(&self, split: &Split, after: Option<Position>) -> BoxStream<'static, Result<RawPage>>;
+    /// wrong count, `Permission` and `Transient` from the store or service. Passing faults of a
+    /// service are retried before they are an error.
+    fn read(&self, split: &Split, after: Option<&Position>) -> BoxStream<'static, Result<RawPage>>;
 }
 
-/// A source cut into work.
-#[derive(Debug, Clone)]
+/// A source cut into work. Serialises: an interrupted reading of a live source is taken up with
+/// the splits it had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourcePlan {
     /// What the source promises about itself.
     pub summary: SourceSummary,
@@ -49,21 +61,56 @@ pub struct SourcePlan {
     pub splits: Vec<Split>,
 }
 
-/// Opens the source that a plan names; rows may be `max_row_bytes` large.
+/// What a source needs to know of the run that reads it.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadContext<'a> {
+    /// Contract that the rows will be judged by: which fields are read, how large a row may be.
+    pub contract: &'a Contract,
+    /// Slice that the source may apply itself.
+    pub slice: Option<&'a Slice>,
+    /// How AWS services are reached.
+    pub aws: &'a AwsOptions,
+    /// Workers that will read.
+    pub threads: usize,
+}
+
+impl<'a> ReadContext<'a> {
+    /// The context of a plan.
+    #[must_use]
+    pub fn of(plan: &'a Plan) -> Self {
+        Self {
+            contract: &plan.contract,
+            slice: plan.slice.as_ref(),
+            aws: &plan.aws,
+            threads: plan.threads,
+        }
+    }
+}
+
+/// Opens the source that a plan names.
 ///
 /// # Errors
 /// `Usage` when there is no such place. What it holds is looked at by [`Source::plan`].
-pub fn open(spec: &SourceSpec, max_row_bytes: u64) -> Result<Box<dyn Source>> {
-    let options = ReadOptions::new(max_row_bytes);
+pub async fn open(spec: &SourceSpec, context: ReadContext<'_>) -> Result<Box<dyn Source>> {
+    let options = ReadOptions::new(context.contract.limits.max_row_bytes);
     match spec {
         SourceSpec::DynamodbExport { url } => {
-            Ok(Box::new(DynamodbExport::new(open_existing(url)?, options)))
+            Ok(Box::new(DynamodbExport::new(open_existing(url, context.aws).await?, options)))
+        }
+        SourceSpec::Dynamodb(table) => Ok(Box::new(dynamodb::open_table(table, context).await?)),
+        SourceSpec::Mongodb(collection) => {
+            Ok(Box::new(mongodb::open_collection(collection, context).await?))
         }
         SourceSpec::Mongodump { url, expected_rows, expected_sha256 } => {
             let (folder, file) = url.rsplit_once('/').unwrap_or((".", url));
             let stated = Stated { rows: *expected_rows, sha256: expected_sha256.clone() };
             let folder = if folder.is_empty() { "/" } else { folder };
-            Ok(Box::new(Mongodump::new(open_existing(folder)?, file, stated, options)))
+            Ok(Box::new(Mongodump::new(
+                open_existing(folder, context.aws).await?,
+                file,
+                stated,
+                options,
+            )))
         }
     }
 }

@@ -14,7 +14,7 @@ use super::gzip::{self, Inflater};
 use super::object::Folder;
 use super::rows::{self, RowCutter};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{RawPage, Split};
+use crate::model::{ObjectPart, RawPage, Split};
 
 /// Bytes handed to the cutter at a time.
 const FEED_BYTES: usize = 256 * 1024;
@@ -26,15 +26,17 @@ pub(super) fn pages(
     split: &Split,
     options: ReadOptions,
 ) -> BoxStream<'static, Result<RawPage>> {
-    let range = split.range.unwrap_or((0, split.bytes));
+    let Some(object) = split.object() else { return failed(foreign(split)) };
+    let range = object.range.unwrap_or((0, split.bytes));
     let reader = Reader {
-        stored: folder.stream(&split.path, version, range, options.fetch_bytes),
+        stored: folder.stream(&object.path, version, range, options.fetch_bytes),
         input: Bytes::new(),
         ended: false,
-        md5: split.md5_base64.as_ref().map(|_| Md5::new()),
-        inflater: split.gzip.then(Inflater::new),
-        cutter: RowCutter::new(split, options.page_bytes, options.max_row_bytes),
-        split: split.clone(),
+        md5: object.md5_base64.as_ref().map(|_| Md5::new()),
+        inflater: object.gzip.then(Inflater::new),
+        cutter: RowCutter::new(split, object, options.page_bytes, options.max_row_bytes),
+        expected_rows: split.expected_rows,
+        object: object.clone(),
     };
     stream::try_unfold(reader, |mut reader| async move {
         let page = reader.next_page().await?;
@@ -45,7 +47,8 @@ pub(super) fn pages(
 
 /// A split being read.
 struct Reader {
-    split: Split,
+    object: ObjectPart,
+    expected_rows: Option<u64>,
     stored: BoxStream<'static, Result<Bytes>>,
     /// Stored bytes that are neither inflated nor cut yet.
     input: Bytes,
@@ -59,7 +62,7 @@ impl Reader {
     async fn next_page(&mut self) -> Result<Option<RawPage>> {
         loop {
             let cut = self.cutter.next_page(self.ended);
-            if let Some(page) = cut.map_err(|fault| rows_error(&self.split.path, fault))? {
+            if let Some(page) = cut.map_err(|fault| rows_error(&self.object.path, fault))? {
                 return Ok(Some(page));
             }
             if self.ended {
@@ -104,10 +107,10 @@ impl Reader {
     /// Checks what can be known at the end alone.
     fn check(&mut self) -> Result<()> {
         let stored = self.md5.take().map(|md5| BASE64.encode(md5.finalize()));
-        if stored != self.split.md5_base64 {
+        if stored != self.object.md5_base64 {
             return Err(self.error("the MD5 of the file is not the one the manifest states"));
         }
-        match self.split.expected_rows {
+        match self.expected_rows {
             Some(expected) if expected != self.cutter.rows() => Err(self
                 .error("the file does not hold as many rows as the source states")
                 .with("expected", expected)
@@ -122,8 +125,19 @@ impl Reader {
     }
 
     fn error(&self, why: &str) -> Error {
-        verification(&self.split.path, why)
+        verification(&self.object.path, why)
     }
+}
+
+/// A stream of nothing but `error`.
+pub(super) fn failed(error: Error) -> BoxStream<'static, Result<RawPage>> {
+    stream::once(async { Err(error) }).boxed()
+}
+
+/// A split that another kind of source was cut into.
+pub(super) fn foreign(split: &Split) -> Error {
+    Error::new(ErrorKind::Unexpected, "a split is not of the kind its source is cut into")
+        .with("split", &split.name)
 }
 
 /// A source whose bytes do not agree with what it says about itself.

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::model::{PageContent, RawFormat, RawPage, Split};
+use crate::model::{ObjectPart, PageContent, RawFormat, RawPage, Split, SplitId};
 
 /// Bytes kept of a row that is too large.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -26,7 +26,10 @@ pub(super) struct Fault {
 /// Bytes that were read, as far as no page holds them yet.
 #[derive(Debug)]
 pub(super) struct RowCutter {
-    split: Split,
+    split: SplitId,
+    format: RawFormat,
+    /// Offset at which the split ends, when it is a range.
+    end_bytes: Option<u64>,
     page_bytes: usize,
     max_row_bytes: u64,
     /// Bytes of the (inflated) object from the next page on.
@@ -62,13 +65,20 @@ enum Next {
 }
 
 impl RowCutter {
-    pub(super) fn new(split: &Split, page_bytes: usize, max_row_bytes: u64) -> Self {
+    pub(super) fn new(
+        split: &Split,
+        object: &ObjectPart,
+        page_bytes: usize,
+        max_row_bytes: u64,
+    ) -> Self {
         Self {
-            split: split.clone(),
+            split: split.id,
+            format: split.format,
+            end_bytes: object.range.map(|(_, end)| end),
             page_bytes,
             max_row_bytes,
             buffer: Vec::new(),
-            offset_bytes: split.range.map_or(0, |(start, _)| start),
+            offset_bytes: object.range.map_or(0, |(start, _)| start),
             next_row: 0,
             whole_bytes: 0,
             whole_rows: 0,
@@ -121,8 +131,8 @@ impl RowCutter {
     }
 
     fn next(&mut self, at_end: bool) -> Result<Next, Fault> {
-        match self.split.format {
-            RawFormat::DynamodbJson => Ok(self.next_line(at_end)),
+        match self.format {
+            RawFormat::DynamodbJson | RawFormat::DynamodbItem => Ok(self.next_line(at_end)),
             RawFormat::Bson => self.next_document(at_end),
         }
     }
@@ -154,7 +164,7 @@ impl RowCutter {
             return if at_end && !rest.is_empty() { Err(cut) } else { Ok(Next::Unfinished) };
         };
         let row_bytes = document_bytes(*prefix, offset_bytes)?;
-        if self.split.range.is_some_and(|(_, end)| offset_bytes + row_bytes > end) {
+        if self.end_bytes.is_some_and(|end| offset_bytes + row_bytes > end) {
             return Err(Fault { offset_bytes, what: "a document reaches beyond the end" });
         }
         if row_bytes > self.max_row_bytes {
@@ -178,7 +188,7 @@ impl RowCutter {
         bytes.truncate(self.whole_bytes);
         let (rows, page_bytes) = (self.whole_rows, bytes.len() as u64);
         (self.whole_bytes, self.whole_rows) = (0, 0);
-        let content = PageContent::Rows { format: self.split.format, bytes: Bytes::from(bytes) };
+        let content = PageContent::Rows { format: self.format, bytes: Bytes::from(bytes) };
         self.page(content, rows, page_bytes)
     }
 
@@ -209,7 +219,7 @@ impl RowCutter {
         let line_end = (dropped - row) as u64;
         let Some(Skip { head, skipped_bytes, .. }) = self.skip.take() else { return Ok(None) };
         let content = PageContent::Oversized {
-            format: self.split.format,
+            format: self.format,
             row_bytes: skipped_bytes,
             head: Bytes::from(head),
         };
@@ -219,10 +229,11 @@ impl RowCutter {
     /// A page of `rows` that begins where the buffer did, `bytes` before where it begins now.
     fn page(&mut self, content: PageContent, rows: u64, bytes: u64) -> Option<RawPage> {
         let page = RawPage {
-            split: self.split.id,
+            split: self.split,
             first_row: self.next_row,
             offset_bytes: self.offset_bytes,
             content,
+            resume: None,
         };
         self.next_row += rows;
         self.offset_bytes += bytes;

@@ -169,7 +169,7 @@ pub fn io_error(doing: &str, path: &Path, error: std::io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::RawFormat;
+    use crate::model::{ObjectPart, Part, RawFormat};
     use crate::state::StagedFile;
     use std::collections::BTreeMap;
 
@@ -178,13 +178,15 @@ mod tests {
             id: SplitId(3),
             source: 0,
             name: "a.bson".into(),
-            path: "a.bson".into(),
+            part: Part::Object(ObjectPart {
+                path: "a.bson".into(),
+                gzip: false,
+                range: None,
+                md5_base64: None,
+            }),
             format: RawFormat::Bson,
-            gzip: false,
-            range: None,
             bytes: 10,
             expected_rows: None,
-            md5_base64: None,
         }
     }
 

@@ -1,7 +1,9 @@
 //! Opens the place a URL names as an object store.
 //!
-//! Does not own what is kept there. Today a place is a local folder; the same trait stands for
-//! every other store.
+//! A place is a local folder or a prefix of an S3 bucket. Does not own what is kept there.
+
+pub mod aws;
+mod s3;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 
 use crate::error::{Error, ErrorKind, Result, ResultExt, causes};
+use crate::plan::AwsOptions;
 
 /// A place in a store.
 #[derive(Debug, Clone)]
@@ -27,7 +30,10 @@ pub struct Location {
 ///
 /// # Errors
 /// `Usage` when it does not, or when the URL names a store that cannot be opened.
-pub fn open_existing(url: &str) -> Result<Location> {
+pub async fn open_existing(url: &str, aws: &AwsOptions) -> Result<Location> {
+    if is_s3(url) {
+        return s3::open(url, aws).await;
+    }
     let path = local_path(url)?;
     let path = path.canonicalize().map_err(|e| {
         io_error(ErrorKind::Usage, "could not open", url, e)
@@ -40,7 +46,10 @@ pub fn open_existing(url: &str) -> Result<Location> {
 ///
 /// # Errors
 /// `Permission` when it cannot be made, `Usage` when the URL names a store that cannot be opened.
-pub fn open_or_create(url: &str) -> Result<Location> {
+pub async fn open_or_create(url: &str, aws: &AwsOptions) -> Result<Location> {
+    if is_s3(url) {
+        return s3::open(url, aws).await;
+    }
     let path = local_path(url)?;
     std::fs::create_dir_all(&path)
         .and_then(|()| path.canonicalize())
@@ -49,6 +58,10 @@ pub fn open_or_create(url: &str) -> Result<Location> {
                 .with_help("give this user write access there, or choose another target")
         })
         .and_then(|path| location(&path, url))
+}
+
+fn is_s3(url: &str) -> bool {
+    url.starts_with("s3://")
 }
 
 fn location(path: &std::path::Path, url: &str) -> Result<Location> {
@@ -67,7 +80,7 @@ fn local_path(url: &str) -> Result<PathBuf> {
         Some((scheme, _)) => {
             Err(Error::new(ErrorKind::Usage, "this kind of store is not supported")
                 .with("scheme", scheme)
-                .with_help("use a path, or a URL that begins with file:///"))
+                .with_help("use a path, or a URL that begins with file:/// or s3://"))
         }
     }
 }

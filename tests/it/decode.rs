@@ -21,6 +21,7 @@ fn page(format: RawFormat, bytes: impl Into<Bytes>) -> RawPage {
         first_row: 40,
         offset_bytes: 1_000,
         content: PageContent::Rows { format, bytes: bytes.into() },
+        resume: None,
     }
 }
 

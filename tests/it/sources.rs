@@ -54,7 +54,7 @@ fn bytes_of<'a>(pages: impl IntoIterator<Item = &'a RawPage>) -> Vec<u8> {
     for page in pages {
         match &page.content {
             PageContent::Rows { bytes, .. } => all.extend_from_slice(bytes),
-            PageContent::Oversized { .. } => panic!("a row is too large"),
+            other => panic!("not rows that follow each other: {other:?}"),
         }
     }
     all

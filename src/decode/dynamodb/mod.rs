@@ -1,4 +1,5 @@
-//! DynamoDB JSON: a line `{"Item":{…}}` whose values carry their type, `{"N":"1"}`.
+//! DynamoDB JSON: items whose values carry their type, `{"N":"1"}`, as lines of an export and as
+//! replies of the service hold them.
 //!
 //! Owns the ten attribute types and how they nest. Does not own JSON itself (`json`) nor what a
 //! value means to a contract (`columns`). Nothing here recurses.
@@ -10,8 +11,8 @@ use super::value::{Items, Kind, Malformed, Members, Slot, Text, Value};
 use super::walk::Walk;
 use json::Scanner;
 
-/// Finds the contract's fields in a row and checks all of it.
-pub(super) fn locate<'a>(
+/// Finds the contract's fields in a line, `{"Item":{…}}`, and checks all of it.
+pub(super) fn locate_line<'a>(
     row: &'a [u8],
     tree: &mut PathTree,
     slots: &mut [Slot<'a>],
@@ -22,12 +23,35 @@ pub(super) fn locate<'a>(
     if !scanner.name()?.is(b"Item") {
         return Err(Malformed);
     }
+    let mut scanner = locate(scanner, tree, slots, walk)?;
+    scanner.expect(b'}')?;
+    scanner.expect_end()
+}
+
+/// Finds the contract's fields in an item of a reply, `{…}`, and checks all of it.
+pub(super) fn locate_item<'a>(
+    row: &'a [u8],
+    tree: &mut PathTree,
+    slots: &mut [Slot<'a>],
+    walk: &mut Walk,
+) -> Result<(), Malformed> {
+    locate(Scanner::new(row), tree, slots, walk)?.expect_end()
+}
+
+/// Takes an item and gives the place behind it.
+fn locate<'a>(
+    mut scanner: Scanner<'a>,
+    tree: &mut PathTree,
+    slots: &mut [Slot<'a>],
+    walk: &mut Walk,
+) -> Result<Scanner<'a>, Malformed> {
     scanner.expect(b'{')?;
     let mut members = Members::Dynamodb(Cursor::new(scanner, Tag::M));
     tree.place(&mut members, slots, walk)?;
-    let Members::Dynamodb(Cursor { mut scanner, .. }) = members else { return Err(Malformed) };
-    scanner.expect(b'}')?;
-    scanner.expect_end()
+    match members {
+        Members::Dynamodb(Cursor { scanner, .. }) => Ok(scanner),
+        Members::Bson(_) => Err(Malformed),
+    }
 }
 
 /// Type of an attribute value.

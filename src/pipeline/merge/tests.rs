@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::catalog::load_contract;
-use crate::model::{RawFormat, Split};
+use crate::model::{Part, RawFormat, Split};
 use crate::pipeline::candidates::RunBuilder;
 
 fn users() -> Contract {
@@ -49,13 +49,10 @@ fn split(id: u32) -> Split {
         id: SplitId(id),
         source: 0,
         name: format!("split {id}"),
-        path: String::new(),
+        part: Part::Query,
         format: RawFormat::Bson,
-        gzip: false,
-        range: None,
         bytes: 0,
         expected_rows: None,
-        md5_base64: None,
     }
 }
 

@@ -10,7 +10,7 @@ use futures::{FutureExt, StreamExt};
 
 use super::manifest::ExportManifest;
 use crate::error::Result;
-use crate::model::{Position, RawFormat, RawPage, SourceSummary, Split, SplitId};
+use crate::model::{ObjectPart, Part, Position, RawFormat, RawPage, SourceSummary, Split, SplitId};
 use crate::sources::object::Folder;
 use crate::sources::pages::{pages, verification};
 use crate::sources::{ReadOptions, Source, SourcePlan};
@@ -44,13 +44,15 @@ impl DynamodbExport {
                 id: SplitId(id),
                 source: 0,
                 name: file.path.clone(),
-                path: file.path.clone(),
+                part: Part::Object(ObjectPart {
+                    path: file.path.clone(),
+                    gzip: file.path.ends_with(".gz"),
+                    range: None,
+                    md5_base64: Some(file.md5_base64.clone()),
+                }),
                 format: RawFormat::DynamodbJson,
-                gzip: file.path.ends_with(".gz"),
-                range: None,
                 bytes: *bytes,
                 expected_rows: Some(file.items),
-                md5_base64: Some(file.md5_base64.clone()),
             });
         }
         let summary = SourceSummary {
@@ -61,6 +63,7 @@ impl DynamodbExport {
             as_of: manifest.export_time.map(|at| at.to_string()),
             unverified: None,
             expected_rows: Some(manifest.items),
+            pushed_down: None,
         };
         Ok(SourcePlan { summary, splits })
     }
@@ -87,7 +90,15 @@ impl Source for DynamodbExport {
         self.cut().boxed()
     }
 
-    fn read(&self, split: &Split, _after: Option<Position>) -> BoxStream<'static, Result<RawPage>> {
+    fn resume(&self, _interrupted: SourcePlan) -> BoxFuture<'_, Result<SourcePlan>> {
+        self.plan() // files that are still the same give the same splits
+    }
+
+    fn read(
+        &self,
+        split: &Split,
+        _after: Option<&Position>,
+    ) -> BoxStream<'static, Result<RawPage>> {
         pages(&self.folder, None, split, self.options)
     }
 }

@@ -2,5 +2,7 @@
 
 mod export;
 mod manifest;
+mod table;
 
 pub use export::DynamodbExport;
+pub use table::{LiveTable, open_table};

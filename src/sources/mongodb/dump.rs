@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::hop::{Hopper, Range};
 use super::sidecar::{self, Expected};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Position, RawFormat, RawPage, SourceSummary, Split, SplitId};
+use crate::model::{ObjectPart, Part, Position, RawFormat, RawPage, SourceSummary, Split, SplitId};
 use crate::sources::object::Folder;
 use crate::sources::pages::{pages, rows_error, verification};
 use crate::sources::{ReadOptions, Source, SourcePlan};
@@ -99,6 +99,7 @@ impl Mongodump {
             as_of: None,
             unverified,
             expected_rows: first_count,
+            pushed_down: None,
         };
         Ok(SourcePlan { summary, splits: self.splits(bytes, ranges, first_count) })
     }
@@ -129,13 +130,15 @@ impl Mongodump {
             id: SplitId(id),
             source: 0,
             name,
-            path: self.file.clone(),
+            part: Part::Object(ObjectPart {
+                path: self.file.clone(),
+                gzip: self.gzip(),
+                range: range.map(|range| (range.start, range.end)),
+                md5_base64: None,
+            }),
             format: RawFormat::Bson,
-            gzip: self.gzip(),
-            range: range.map(|range| (range.start, range.end)),
             bytes: range.map_or(bytes, |range| range.end - range.start),
             expected_rows: range.map_or(rows, |range| Some(range.rows)),
-            md5_base64: None,
         };
         match ranges.as_deref() {
             None => vec![split(0, self.file.clone(), None)],
@@ -173,7 +176,15 @@ impl Source for Mongodump {
         self.cut().boxed()
     }
 
-    fn read(&self, split: &Split, _after: Option<Position>) -> BoxStream<'static, Result<RawPage>> {
+    fn resume(&self, _interrupted: SourcePlan) -> BoxFuture<'_, Result<SourcePlan>> {
+        self.plan() // files that are still the same give the same splits
+    }
+
+    fn read(
+        &self,
+        split: &Split,
+        _after: Option<&Position>,
+    ) -> BoxStream<'static, Result<RawPage>> {
         let version = self.version.get().cloned().flatten();
         pages(&self.folder, version, split, self.options)
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use consign::catalog::load_contract;
-use consign::plan::{DaySelection, SourceSpec};
+use consign::plan::{AwsOptions, DaySelection, SourceSpec};
 use consign::report::RunSummary;
 
 use super::harness::{Place, contract, run, write_export};
@@ -98,7 +98,7 @@ fn rows(place: &Place, summary: &RunSummary) -> String {
 
 fn rejects(target: &str) -> String {
     let mut text = String::from("# rejects\n");
-    consign::pipeline::quarantine(target, None, &mut |row| {
+    consign::pipeline::quarantine(target, &AwsOptions::default(), None, &mut |row| {
         let word = |name: &str| match &row[name] {
             serde_json::Value::String(text) => text.clone(),
             other => other.to_string(),

@@ -11,7 +11,8 @@ use consign::catalog::{Contract, load_contract};
 use consign::error::Result;
 use consign::pipeline::{self, Options};
 use consign::plan::{
-    DaySelection, FormulaGuard, ParquetCompression, Plan, RejectBudget, SinkSpec, SourceSpec,
+    AwsOptions, DaySelection, FormulaGuard, ParquetCompression, Plan, RejectBudget, SinkSpec,
+    SourceSpec,
 };
 use consign::report::RunSummary;
 use consign::telemetry::Progress;
@@ -45,6 +46,7 @@ impl Place {
             contract: Arc::clone(contract),
             sources: vec![SourceSpec::DynamodbExport { url: self.url("export") }],
             days: DaySelection::Range { first: day(1), last: day(2) },
+            slice: None,
             as_of: "2026-08-03T02:00:00Z".parse().unwrap(),
             target: self.url("target"),
             sinks: vec![
@@ -59,7 +61,9 @@ impl Place {
             latest: true,
             threads: 2,
             memory_bytes: 256 << 20,
+            checkpoint_bytes: 64 << 20,
             staging: self.path("staging"),
+            aws: AwsOptions::default(),
         }
     }
 

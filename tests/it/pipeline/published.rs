@@ -164,7 +164,7 @@ fn verify(plan: &Plan) -> Vec<String> {
     let schemas = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
     assert!(Catalog::open(&schemas).is_ok());
     let progress = Arc::new(Progress::default());
-    consign::pipeline::verify(&plan.target, &schemas, &progress).unwrap().problems
+    consign::pipeline::verify(&plan.target, &plan.aws, &schemas, &progress).unwrap().problems
 }
 
 /// What can become of a generated row.

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use consign::error::{Error, ErrorKind, Result};
-use consign::model::{DataFile, RawFormat, Reason, ReasonCode, Split, SplitId};
+use consign::model::{DataFile, Part, RawFormat, Reason, ReasonCode, Split, SplitId};
 use consign::sinks::quarantine::{
     QuarantineRow, RejectBuilder, RejectedRow, count_reasons, read_quarantine, write_quarantine,
 };
@@ -21,13 +21,10 @@ fn split(id: u32) -> Split {
         id: SplitId(id),
         source: 0,
         name: format!("data/{id}.json.gz"),
-        path: format!("data/{id}.json.gz"),
+        part: Part::Query,
         format: RawFormat::DynamodbJson,
-        gzip: true,
-        range: None,
         bytes: 1,
         expected_rows: None,
-        md5_base64: None,
     }
 }
 

@@ -234,7 +234,7 @@ proptest! {
         });
         let mut end = 0;
         for (id, split) in (0..).zip(&plan.splits) {
-            let range = split.range.unwrap();
+            let range = split.object().unwrap().range.unwrap();
             prop_assert_eq!((split.id.0, range.0), (id, end));
             prop_assert_eq!(split.bytes, range.1 - range.0);
             prop_assert!(split.bytes >= split_bytes || end + split.bytes == bytes.len() as u64);

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use consign::model::SourceSummary;
-use consign::plan::SourceSpec;
-use consign::sources::open;
+use consign::plan::{AwsOptions, SourceSpec};
+use consign::sources::{ReadContext, open};
 
 use super::generator::{Dataset, Format, Options, Revisions, generate};
 use super::{bytes_of, read_all};
@@ -58,7 +58,10 @@ fn spec(format: Format, location: &Path) -> SourceSpec {
 
 /// The source's promises and the rows of each split.
 async fn read(spec: &SourceSpec) -> (SourceSummary, Vec<(String, Vec<u8>)>) {
-    let source = open(spec, 16 * 1024 * 1024).unwrap();
+    let contract = crate::pipeline::harness::contract("exported_orders");
+    let aws = AwsOptions::default();
+    let context = ReadContext { contract: &contract, slice: None, aws: &aws, threads: 1 };
+    let source = open(spec, context).await.unwrap();
     let (plan, pages) = read_all(source.as_ref()).await.unwrap();
     let names = plan.splits.iter().map(|split| split.name.clone());
     (plan.summary, names.zip(pages.iter().map(bytes_of)).collect())

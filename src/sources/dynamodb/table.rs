@@ -1,0 +1,45 @@
+//! A DynamoDB table, read while it is in use.
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Position, RawPage, Split};
+use crate::plan::DynamodbTable;
+use crate::sources::pages::failed;
+use crate::sources::{ReadContext, Source, SourcePlan};
+
+/// A DynamoDB table, read while it is in use.
+#[derive(Debug)]
+pub struct LiveTable;
+
+/// Opens what `spec` names.
+///
+/// # Errors
+/// `Usage`: it cannot be read yet.
+pub async fn open_table(_spec: &DynamodbTable, _context: ReadContext<'_>) -> Result<LiveTable> {
+    Err(not_yet())
+}
+
+fn not_yet() -> Error {
+    Error::new(ErrorKind::Usage, "this kind of source cannot be read yet")
+}
+
+impl Source for LiveTable {
+    fn plan(&self) -> BoxFuture<'_, Result<SourcePlan>> {
+        async { Err(not_yet()) }.boxed()
+    }
+
+    fn resume(&self, _interrupted: SourcePlan) -> BoxFuture<'_, Result<SourcePlan>> {
+        async { Err(not_yet()) }.boxed()
+    }
+
+    fn read(
+        &self,
+        _split: &Split,
+        _after: Option<&Position>,
+    ) -> BoxStream<'static, Result<RawPage>> {
+        failed(not_yet())
+    }
+}

@@ -1,0 +1,28 @@
+//! One configuration for every AWS service: region, profile and the credential chain.
+//!
+//! The chain is the SDK's own: environment, profiles, SSO, web identity, containers, instance
+//! roles. Does not own what is done with a service.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+use crate::plan::AwsOptions;
+
+/// Region that a store or table without one is asked in: stand-ins on a developer's machine have
+/// none, and the SDK signs for one.
+const FALLBACK_REGION: &str = "us-east-1";
+
+/// Reads the shared configuration; a service is not asked yet.
+pub async fn load(options: &AwsOptions) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(profile) = &options.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &options.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    let config = loader.load().await;
+    match config.region() {
+        Some(_) => config,
+        None => config.into_builder().region(Region::new(FALLBACK_REGION)).build(),
+    }
+}
