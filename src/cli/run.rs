@@ -57,6 +57,9 @@ pub(super) struct Run {
     /// Do everything but publish, and tell whether publishing would be refused
     #[arg(long)]
     dry_run: bool,
+    /// Begin anew instead of going on with an interrupted reading of a table or collection
+    #[arg(long)]
+    fresh: bool,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -76,7 +79,8 @@ impl Run {
             state_dir: &here.state_dir(&project),
         };
         let plan = resolve(&job, contract, &overrides, &surroundings)?;
-        let options = pipeline::Options { dry_run: self.dry_run, started_at: here.now };
+        let options =
+            pipeline::Options { dry_run: self.dry_run, fresh: self.fresh, started_at: here.now };
 
         let progress = Arc::new(Progress::default());
         let signals = Signals::watch(&progress, &here.bar)?;

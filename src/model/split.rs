@@ -204,6 +204,16 @@ impl SourceSummary {
     }
 }
 
+/// A source cut into work. Serialises: an interrupted reading of a live source is taken up with
+/// the splits it had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcePlan {
+    /// What the source promises about itself.
+    pub summary: SourceSummary,
+    /// The work, in source order.
+    pub splits: Vec<Split>,
+}
+
 /// [`SourceSummary::consistency`] of a source that is read while it changes, before it is known
 /// between which instants.
 pub const SCAN_WINDOW: &str = "scan-window";

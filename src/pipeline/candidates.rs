@@ -173,10 +173,14 @@ impl RunBuilder {
         Ok(())
     }
 
-    /// Ends the runs.
-    pub(super) fn finish(mut self, dir: &Path) -> Result<Vec<StagedRun>> {
-        self.flush(dir)?;
-        Ok(self.runs)
+    /// Goes on behind runs that are on disk already.
+    pub(super) fn resume(&mut self, runs: Vec<StagedRun>) {
+        self.runs = runs;
+    }
+
+    /// The runs on disk.
+    pub(super) fn runs(&self) -> &[StagedRun] {
+        &self.runs
     }
 
     /// Positions (batch, row) of what is held, by day, key and source order.

@@ -1,6 +1,7 @@
 //! The first half of a run: every split is read, decoded, judged and spilled to sorted runs.
 //!
-//! A split is the unit of work and of redoing: it is finished when its checkpoint is on disk.
+//! A split is the unit of work. A file is also the unit of redoing: it is finished or not read at
+//! all. A live split has checkpoints on the way (`live`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,13 +11,14 @@ use tokio::runtime::Handle;
 
 use crate::decode::Decoder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Split;
+use crate::model::{Position, RawPage, Split};
 use crate::plan::Plan;
 use crate::sources::Source;
 use crate::state::{Checkpoint, Staging};
 use crate::telemetry::Progress;
 use crate::transform::Steps;
 
+use super::live;
 use super::route::{ExclusionNames, route};
 use super::spill::{Spill, SpillRules};
 
@@ -26,12 +28,26 @@ const SHARES_PER_WORKER: u64 = 6;
 const MIN_SPILL_BYTES: u64 = 8 << 20;
 const MAX_SPILL_BYTES: u64 = 256 << 20;
 
-/// Extracts every split that no interrupted run has finished. Gives the checkpoints in the order
-/// of the splits, and how many were taken over.
+/// What every worker of the first half draws on.
+pub(super) struct Extraction<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) sources: &'a [Box<dyn Source>],
+    pub(super) staging: &'a Staging,
+    pub(super) runtime: &'a Handle,
+    pub(super) progress: &'a Progress,
+    rules: SpillRules<'a>,
+    steps: Steps,
+    /// Splits that an interrupted run had finished, or had read in part.
+    resumed: AtomicU64,
+}
+
+/// Extracts every split, as far as no interrupted run has. Gives the checkpoints in the order of
+/// the splits, and how many were taken over.
 ///
 /// # Errors
-/// `Interrupted` when the run was asked to stop: finished splits stay. `Verification`,
-/// `Permission` and `Transient` from the sources and the staging place.
+/// `Interrupted` when the run was asked to stop: finished splits stay, and live ones up to where
+/// they were read. `Verification`, `Permission` and `Transient` from the sources and the staging
+/// place.
 pub(super) fn extract(
     plan: &Plan,
     names: &ExclusionNames,
@@ -41,59 +57,142 @@ pub(super) fn extract(
     runtime: &Handle,
     progress: &Progress,
 ) -> Result<(Vec<Checkpoint>, u64)> {
-    let rules = SpillRules::new(&plan.contract, names, spill_bytes(plan))?;
-    let steps = Steps::new(&plan.contract, plan.days)?;
-    let resumed = AtomicU64::new(0);
-    let checkpoints = splits.par_iter().with_max_len(1).map(|split| {
-        let checkpoint = if let Some(checkpoint) = staging.load(split)? {
-            resumed.fetch_add(1, Ordering::Relaxed);
-            progress.rows_read.fetch_add(checkpoint.rows_read, Ordering::Relaxed);
-            checkpoint
-        } else {
-            let source = sources.get(split.source).ok_or_else(|| {
-                Error::new(ErrorKind::Unexpected, "a split names no source")
-                    .with("split", &split.name)
-            })?;
-            let spill = Spill::new(&rules, split, staging.clear_split(split.id)?);
-            let checkpoint =
-                extract_split(source.as_ref(), split, spill, &steps, &rules, runtime, progress)?;
-            staging.save(&checkpoint)?;
-            checkpoint
-        };
-        progress.splits_done.fetch_add(1, Ordering::Relaxed);
-        progress.bytes_done.fetch_add(split.bytes, Ordering::Relaxed);
-        Ok(checkpoint)
-    });
-    let checkpoints = checkpoints.collect::<Result<Vec<_>>>()?;
-    Ok((checkpoints, resumed.into_inner()))
+    let extraction = Extraction {
+        plan,
+        sources,
+        staging,
+        runtime,
+        progress,
+        rules: SpillRules::new(&plan.contract, names, spill_bytes(plan))?,
+        steps: Steps::new(&plan.contract, plan.days)?,
+        resumed: AtomicU64::new(0),
+    };
+    let (live, files): (Vec<&Split>, Vec<&Split>) =
+        splits.iter().partition(|split| split.is_live());
+    let from_files = files.into_par_iter().with_max_len(1).map(|split| extraction.file(split));
+    let mut checkpoints = from_files.collect::<Result<Vec<_>>>()?;
+    checkpoints.extend(live::extract(&extraction, live)?);
+    checkpoints.sort_by_key(|checkpoint| checkpoint.split.id);
+    Ok((checkpoints, extraction.resumed.into_inner()))
 }
 
-fn extract_split(
-    source: &dyn Source,
-    split: &Split,
-    mut spill: Spill<'_>,
-    steps: &Steps,
-    rules: &SpillRules<'_>,
-    runtime: &Handle,
-    progress: &Progress,
-) -> Result<Checkpoint> {
-    let mut decoder = Decoder::new(rules.contract, split.format);
-    let mut pages = source.read(split, None);
-    while let Some(page) = runtime.block_on(pages.next()) {
-        if progress.should_stop() {
-            return Err(super::interrupted());
+impl<'a> Extraction<'a> {
+    fn file(&self, split: &Split) -> Result<Checkpoint> {
+        if let Some(checkpoint) = self.load(split)? {
+            self.split_done();
+            self.progress.bytes_done.fetch_add(split.bytes, Ordering::Relaxed);
+            return Ok(checkpoint);
         }
-        let batch = decoder.decode(&page?);
+        let source = self.source(split)?;
+        let mut reading = SplitReading::begin(self, split)?;
+        let mut pages = source.read(split, None);
+        while let Some(page) = self.runtime.block_on(pages.next()) {
+            if self.progress.should_stop() {
+                return Err(super::interrupted());
+            }
+            reading.take(&page?)?;
+        }
+        let checkpoint = reading.finish()?;
+        self.progress.bytes_done.fetch_add(split.bytes, Ordering::Relaxed);
+        Ok(checkpoint)
+    }
+
+    /// The checkpoint of a split that an interrupted run has read, to its end or in part.
+    pub(super) fn load(&self, split: &Split) -> Result<Option<Checkpoint>> {
+        let found = self.staging.load(split)?;
+        if let Some(checkpoint) = &found {
+            self.resumed.fetch_add(1, Ordering::Relaxed);
+            self.progress.rows_read.fetch_add(checkpoint.rows_read, Ordering::Relaxed);
+        }
+        Ok(found)
+    }
+
+    pub(super) fn source(&self, split: &Split) -> Result<&'a dyn Source> {
+        let source = self.sources.get(split.source).ok_or_else(|| {
+            Error::new(ErrorKind::Unexpected, "a split names no source").with("split", &split.name)
+        })?;
+        Ok(source.as_ref())
+    }
+
+    pub(super) fn split_done(&self) {
+        self.progress.splits_done.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A split that is being read: its pages go in, what must be kept of them goes to the staging
+/// place.
+pub(super) struct SplitReading<'a> {
+    extraction: &'a Extraction<'a>,
+    decoder: Decoder,
+    spill: Spill<'a>,
+}
+
+impl<'a> SplitReading<'a> {
+    /// Begins a split at its start, in an empty folder.
+    fn begin(extraction: &'a Extraction<'a>, split: &Split) -> Result<Self> {
+        let dir = extraction.staging.clear_split(split.id)?;
+        let spill = Spill::new(&extraction.rules, split, dir);
+        Ok(Self::with(extraction, split, spill))
+    }
+
+    /// Begins a live split, or goes on behind what a checkpoint holds.
+    pub(super) fn begin_or_resume(
+        extraction: &'a Extraction<'a>,
+        split: &Split,
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Self> {
+        let Some(checkpoint) = checkpoint else { return Self::begin(extraction, split) };
+        let dir = extraction.staging.split_dir(split.id);
+        let spill = Spill::resume(&extraction.rules, checkpoint, dir)?;
+        Ok(Self::with(extraction, split, spill))
+    }
+
+    fn with(extraction: &'a Extraction<'a>, split: &Split, spill: Spill<'a>) -> Self {
+        let decoder = Decoder::new(extraction.rules.contract, split.format);
+        Self { extraction, decoder, spill }
+    }
+
+    /// Takes the next page: decodes it, judges its rows, spills them.
+    pub(super) fn take(&mut self, page: &RawPage) -> Result<()> {
+        if page.first_row != self.spill.rows_read() {
+            return Err(Error::new(ErrorKind::Unexpected, "a page does not follow the one before")
+                .with("first row", page.first_row)
+                .with("expected", self.spill.rows_read()));
+        }
+        let Extraction { rules, steps, progress, .. } = self.extraction;
+        let batch = self.decoder.decode(page);
         progress.rows_read.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         let routed = route(steps.apply(batch), rules.contract, rules.names)?;
         progress.rows_rejected.fetch_add(routed.quarantined(), Ordering::Relaxed);
-        spill.add(&routed)?;
+        self.spill.add(&routed)
     }
-    spill.finish()
+
+    /// Rows taken so far: the ordinal of the next one.
+    pub(super) fn rows(&self) -> u64 {
+        self.spill.rows_read()
+    }
+
+    /// Makes what was taken durable, up to `position`.
+    pub(super) fn checkpoint(&mut self, position: Option<Position>) -> Result<Checkpoint> {
+        let checkpoint = self.spill.checkpoint(position)?;
+        self.extraction.staging.save(&checkpoint)?;
+        Ok(checkpoint)
+    }
+
+    /// Ends the split.
+    pub(super) fn finish(mut self) -> Result<Checkpoint> {
+        let checkpoint = self.checkpoint(None)?;
+        self.extraction.split_done();
+        Ok(checkpoint)
+    }
 }
 
+/// Bytes that one worker may hold in memory. It may have several live splits open, which share
+/// them.
 fn spill_bytes(plan: &Plan) -> usize {
     let workers = u64::try_from(plan.threads.max(1)).unwrap_or(u64::MAX);
     let share = plan.memory_bytes / workers.saturating_mul(SHARES_PER_WORKER);
-    usize::try_from(share.clamp(MIN_SPILL_BYTES, MAX_SPILL_BYTES)).unwrap_or(usize::MAX)
+    let share = share.clamp(MIN_SPILL_BYTES, MAX_SPILL_BYTES);
+    let open = if plan.is_live() { live::OPEN_SPLITS as u64 } else { 1 };
+    usize::try_from(share / open).unwrap_or(usize::MAX)
 }

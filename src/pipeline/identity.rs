@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::SourceSummary;
-use crate::plan::{DaySelection, FormulaGuard, ParquetCompression, Plan, SinkSpec};
+use crate::plan::{
+    DaySelection, FormulaGuard, MongodbCollection, ParquetCompression, Plan, SinkSpec, SourceSpec,
+};
 use crate::publish::idempotency_key;
 use crate::transform::tzdb_version;
 
@@ -25,6 +27,31 @@ pub(super) fn run_key(plan: &Plan, sources: &[SourceSummary]) -> String {
     parts.extend(sources.iter().map(|s| ("source", format!("{}:{}", s.kind, s.fingerprint))));
     parts.extend(plan.sinks.iter().map(|sink| ("sink", sink_text(sink))));
     idempotency_key(&parts)
+}
+
+/// The key by which an interrupted reading of live sources is found again. What else has changed
+/// since, the sources find out when they are resumed.
+pub(super) fn reading_key(plan: &Plan) -> String {
+    let mut parts = vec![
+        ("dataset", plan.contract.label()),
+        ("days", days_text(plan.days)),
+        ("contract_sha256", plan.contract.sha256.clone()),
+        ("code_version", CODE_VERSION.to_owned()),
+        ("tzdb", tzdb_version().to_owned()),
+        ("target", plan.target.clone()),
+    ];
+    parts.extend(plan.sources.iter().map(|source| ("source", source_text(source))));
+    idempotency_key(&parts)
+}
+
+fn source_text(source: &SourceSpec) -> String {
+    match source {
+        SourceSpec::DynamodbExport { url } | SourceSpec::Mongodump { url, .. } => url.clone(),
+        SourceSpec::Dynamodb(table) => format!("dynamodb {}", table.table),
+        SourceSpec::Mongodb(MongodbCollection { database, collection, .. }) => {
+            format!("mongodb {database}.{collection}")
+        }
+    }
 }
 
 /// The settings of a run that shape its files, for its record.

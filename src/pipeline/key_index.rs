@@ -98,10 +98,14 @@ impl KeyIndexBuilder {
         Ok(())
     }
 
-    /// Ends the index.
-    pub(super) fn finish(mut self, dir: &Path) -> Result<Vec<StagedFile>> {
-        self.flush(dir)?;
-        Ok(self.files)
+    /// Goes on behind files that are on disk already.
+    pub(super) fn resume(&mut self, files: Vec<StagedFile>) {
+        self.files = files;
+    }
+
+    /// The files on disk.
+    pub(super) fn files(&self) -> &[StagedFile] {
+        &self.files
     }
 }
 

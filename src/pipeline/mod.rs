@@ -13,6 +13,7 @@ mod intake;
 mod key_index;
 mod keys;
 mod ledger;
+mod live;
 mod merge;
 mod quarantine;
 mod refused;
@@ -56,6 +57,8 @@ use write::WrittenDay;
 pub struct Options {
     /// Do everything but write to the target.
     pub dry_run: bool,
+    /// Forget what an interrupted reading of live sources has kept, and begin anew.
+    pub fresh: bool,
     /// Wall-clock instant at which the run began: for its id and the record's `committed_at`,
     /// never for the rows.
     pub started_at: Timestamp,
@@ -100,22 +103,32 @@ struct Running<'a> {
 impl Running<'_> {
     fn to_the_end(&self) -> Result<RunSummary> {
         self.progress.enter(Stage::Planning);
-        let intake = intake::open(self.plan, self.runtime)?;
-        let key = identity::run_key(self.plan, &intake.summaries);
+        let Self { plan, runtime, .. } = *self;
+        let live = plan.is_live().then(|| self.live_staging()).transpose()?;
+        let mut intake = intake::open(plan, runtime, live.as_ref(), self.now())?;
+        let key = identity::run_key(plan, &intake.summaries);
         tracing::info!(run_id = self.run_id, splits = intake.splits.len(), "sources are checked");
+        let staging = |live: Option<Staging>| match live {
+            Some(staging) => Ok(staging),
+            None => Staging::open(&plan.staging, &key, &self.run_id),
+        };
         if self.options.dry_run {
-            return self.try_out(&intake, &key);
+            return self.try_out(&mut intake, staging(live)?);
         }
-        let target = Target::open(&self.plan.target, &self.plan.aws, self.runtime)?;
+        let target = Target::open(&plan.target, &plan.aws, runtime)?;
         if let Some(committed) = target.published(&key) {
             // The same slice of the same input stands published: only the views are made sure of.
-            let publication = target.republish(committed, self.plan.latest)?;
+            let publication = target.republish(committed, plan.latest)?;
+            live.map(Staging::remove).transpose()?;
             return Ok(commit::summary(self, Outcome::AlreadyPublished, publication, 0));
         }
         target.require_commits()?;
-        let staging = Staging::open(&self.plan.staging, &key, &self.run_id)?;
-        let decided = self.decide(&intake, &staging)?;
+        let staging = staging(live)?;
+        let decided = self.decide(&mut intake, &staging)?;
         if let Some(why) = self.over_budget(&decided) {
+            if plan.is_live() {
+                staging.remove()?; // the next run must see what the source holds then
+            }
             return Err(gate::refusal(&why));
         }
         let draft = self.write(&target, &staging, &decided)?;
@@ -128,8 +141,28 @@ impl Running<'_> {
         Ok(commit::summary(self, outcome, publication, decided.resumed))
     }
 
+    /// The staging folder of a run that reads live sources: it is found again by what is read,
+    /// since there is no content to know it by.
+    fn live_staging(&self) -> Result<Staging> {
+        let Self { plan, options, run_id, .. } = self;
+        if options.dry_run {
+            return Staging::open_apart(&plan.staging, run_id);
+        }
+        let staging = Staging::open(&plan.staging, &identity::reading_key(plan), run_id)?;
+        if options.fresh {
+            staging.clear()?;
+        }
+        Ok(staging)
+    }
+
+    /// The time, as far as a run may know it: for the records of live readings and the commit,
+    /// never for the rows.
+    fn now(&self) -> Timestamp {
+        self.options.started_at.checked_add(self.started.elapsed()).unwrap_or(Timestamp::MAX)
+    }
+
     /// Extracts every split and takes the decisions that need all rows.
-    fn decide(&self, intake: &Intake, staging: &Staging) -> Result<Decided> {
+    fn decide(&self, intake: &mut Intake, staging: &Staging) -> Result<Decided> {
         let Self { plan, progress, .. } = *self;
         progress.enter(Stage::Extracting);
         let bytes = intake.splits.iter().map(|split| split.bytes).sum();
@@ -145,6 +178,7 @@ impl Running<'_> {
             self.runtime,
             progress,
         )?;
+        intake.end_scan_window(self.now());
         progress.enter(Stage::Deduplicating);
         let older = set_wide::older_copies(staging, &checkpoints, &names)?;
         let rules = plan.contract.unique.len();
@@ -230,14 +264,12 @@ impl Running<'_> {
             return Err(interrupted());
         }
         self.progress.enter(Stage::Publishing);
-        let committed_at = self.options.started_at + self.started.elapsed();
-        let record = commit::record(self, &intake.summaries, key, draft, committed_at);
+        let record = commit::record(self, &intake.summaries, key, draft, self.now());
         target.commit(self, record)
     }
 
     /// A dry run: everything up to the gate, nothing written to the target, nothing kept.
-    fn try_out(&self, intake: &Intake, key: &str) -> Result<RunSummary> {
-        let staging = Staging::open(&self.plan.staging, key, &self.run_id)?;
+    fn try_out(&self, intake: &mut Intake, staging: Staging) -> Result<RunSummary> {
         let decided = self.decide(intake, &staging)?;
         staging.remove()?;
         let days = days_to_publish(self.plan.days, &decided.checkpoints);
@@ -341,5 +373,5 @@ fn run_id(at: Timestamp) -> String {
 /// The error of a run that was asked to stop.
 fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, "stopped on request; nothing was published")
-        .with_help("run the same command again: it takes over the finished files of the source")
+        .with_help("run the same command again: it goes on from what is finished")
 }

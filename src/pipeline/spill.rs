@@ -9,7 +9,7 @@ use arrow::array::{Array, BinaryArray, Int64Array};
 
 use crate::catalog::Contract;
 use crate::error::Result;
-use crate::model::{Ledger, RowReason, Split, Sums, date_of_days};
+use crate::model::{Ledger, Position, RowReason, Split, Sums, date_of_days};
 use crate::sinks::quarantine::{RejectBuilder, RejectedRow};
 use crate::state::{Checkpoint, StagedFile, Verdicts};
 
@@ -48,13 +48,16 @@ impl<'a> SpillRules<'a> {
     }
 }
 
-/// The spill of one split.
+/// The spill of one split. What is in files is complete up to the last checkpoint; rows that came
+/// after it are read again when the run is interrupted, and their files are written anew.
 pub(super) struct Spill<'a> {
     rules: &'a SpillRules<'a>,
     split: Split,
     dir: PathBuf,
     rows_read: u64,
     days: BTreeMap<Option<i32>, Verdicts>,
+    /// Verdicts of the part that an interrupted run had read.
+    resumed_days: BTreeMap<String, Verdicts>,
     warnings: BTreeMap<String, u64>,
     sums: Sums,
     runs: RunBuilder,
@@ -74,6 +77,7 @@ impl<'a> Spill<'a> {
             dir,
             rows_read: 0,
             days: BTreeMap::new(),
+            resumed_days: BTreeMap::new(),
             warnings: BTreeMap::new(),
             sums: Sums::new(&rules.contract.output_schema()),
             runs: RunBuilder::new(rules.columns.clone()),
@@ -82,6 +86,34 @@ impl<'a> Spill<'a> {
             rejects: RejectBuilder::new(rules.contract),
             reject_files: Vec::new(),
         }
+    }
+
+    /// The spill that a checkpoint tells of, to go on with.
+    ///
+    /// # Errors
+    /// `Verification` when its sums cannot be read.
+    pub(super) fn resume(
+        rules: &'a SpillRules<'a>,
+        checkpoint: Checkpoint,
+        dir: PathBuf,
+    ) -> Result<Self> {
+        let mut spill = Self::new(rules, &checkpoint.split, dir);
+        spill.rows_read = checkpoint.rows_read;
+        spill.resumed_days = checkpoint.days;
+        spill.warnings = checkpoint.warnings;
+        spill.sums.add_text(&checkpoint.sums)?;
+        spill.runs.resume(checkpoint.runs);
+        spill.index.resume(checkpoint.indexes);
+        for (index, files) in spill.unique.iter_mut().zip(checkpoint.unique_values) {
+            index.resume(files);
+        }
+        spill.reject_files = checkpoint.rejects;
+        Ok(spill)
+    }
+
+    /// Rows of the split so far: the ordinal of the next one.
+    pub(super) fn rows_read(&self) -> u64 {
+        self.rows_read
     }
 
     /// Adds a batch of the split; batches come in source order.
@@ -154,24 +186,26 @@ impl<'a> Spill<'a> {
         Ok(())
     }
 
-    /// Ends the split: everything is on disk when this returns.
-    pub(super) fn finish(mut self) -> Result<Checkpoint> {
-        self.flush_rejects()?;
-        let unique = self.unique.into_iter().map(|index| index.finish(&self.dir));
+    /// What is known of the split: everything is on disk when this returns. `position` is where
+    /// it is read on, none when it is finished.
+    pub(super) fn checkpoint(&mut self, position: Option<Position>) -> Result<Checkpoint> {
+        self.flush(0)?;
+        let mut days = self.resumed_days.clone();
+        for (day, verdicts) in &self.days {
+            // Days beyond the calendar share a key.
+            days.entry(Ledger::day_key_of(*day)).or_default().add(verdicts);
+        }
         Ok(Checkpoint {
+            split: self.split.clone(),
+            position,
             rows_read: self.rows_read,
-            days: self
-                .days
-                .into_iter()
-                .map(|(day, rows)| (Ledger::day_key_of(day), rows))
-                .collect(),
-            warnings: self.warnings,
-            runs: self.runs.finish(&self.dir)?,
-            indexes: self.index.finish(&self.dir)?,
-            unique_values: unique.collect::<Result<_>>()?,
-            rejects: self.reject_files,
+            days,
+            warnings: self.warnings.clone(),
+            runs: self.runs.runs().to_vec(),
+            indexes: self.index.files().to_vec(),
+            unique_values: self.unique.iter().map(|index| index.files().to_vec()).collect(),
+            rejects: self.reject_files.clone(),
             sums: self.sums.to_text(),
-            split: self.split,
         })
     }
 }

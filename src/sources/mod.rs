@@ -13,11 +13,11 @@ pub mod mongodb;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use serde::{Deserialize, Serialize};
 
 use crate::catalog::Contract;
 use crate::error::Result;
-use crate::model::{Position, RawPage, SourceSummary, Split};
+pub use crate::model::SourcePlan;
+use crate::model::{Position, RawPage, Split};
 use crate::plan::{AwsOptions, Plan, Slice, SourceSpec};
 use crate::storage::open_existing;
 use dynamodb::DynamodbExport;
@@ -49,16 +49,6 @@ pub trait Source: Send + Sync {
     /// wrong count, `Permission` and `Transient` from the store or service. Passing faults of a
     /// service are retried before they are an error.
     fn read(&self, split: &Split, after: Option<&Position>) -> BoxStream<'static, Result<RawPage>>;
-}
-
-/// A source cut into work. Serialises: an interrupted reading of a live source is taken up with
-/// the splits it had.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourcePlan {
-    /// What the source promises about itself.
-    pub summary: SourceSummary,
-    /// The work, in source order.
-    pub splits: Vec<Split>,
 }
 
 /// What a source needs to know of the run that reads it.

@@ -1,19 +1,34 @@
-//! What is known of a split once it is extracted.
+//! What is known of a split once it is extracted, or as far as it is; and of a live reading as a
+//! whole.
 //!
 //! Plain data, written as JSON beside the staged files. Its form may change with every version
 //! of the program: the staging folder's key holds the version.
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Split;
+use crate::model::{Position, SourcePlan, Split};
 
-/// A finished split: what was read, what was decided row by row, which files hold the outcome.
+/// How live sources were cut when they began to be read, so that an interrupted reading is taken
+/// up with the same splits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveReading {
+    /// When reading began.
+    pub started_at: Timestamp,
+    /// The live sources by their index in the plan.
+    pub sources: BTreeMap<usize, SourcePlan>,
+}
+
+/// A split as far as it is read: what was read, what was decided row by row, which files hold
+/// the outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The split, to be sure that it is still the same one.
     pub split: Split,
+    /// Where the split is read on; absent when it is finished.
+    pub position: Option<Position>,
     /// Rows that the decoder saw.
     pub rows_read: u64,
     /// Verdicts by [`crate::model::Ledger::day_key`], before copies of a key are compared.
@@ -54,6 +69,15 @@ pub struct Verdicts {
 }
 
 impl Verdicts {
+    /// Adds other verdicts to these.
+    pub fn add(&mut self, other: &Self) {
+        self.candidates += other.candidates;
+        self.quarantined += other.quarantined;
+        for (rule, rows) in &other.excluded {
+            *self.excluded.entry(rule.clone()).or_default() += rows;
+        }
+    }
+
     /// Rows in all.
     #[must_use]
     pub fn rows(&self) -> u64 {

@@ -6,11 +6,17 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Split, SplitId};
 
-use super::Checkpoint;
+use super::{Checkpoint, LiveReading};
+
+const LOCK: &str = "lock";
+const READING: &str = "reading.json";
 
 /// An open, locked staging folder.
 #[derive(Debug)]
@@ -35,14 +41,45 @@ impl Staging {
         if let Some(lock) = lock(&shared)? {
             return Ok(Self { dir: shared, _lock: lock });
         }
-        let own = root.join(format!("{short}-{run_id}"));
-        match lock(&own)? {
-            Some(lock) => Ok(Self { dir: own, _lock: lock }),
+        Self::own(root.join(format!("{short}-{run_id}")))
+    }
+
+    /// Opens a folder of this run alone, and touches no other.
+    ///
+    /// # Errors
+    /// `Conflict` when another run has the same id, `Permission` or `Transient` when the folder
+    /// cannot be made or locked.
+    pub fn open_apart(root: &Path, run_id: &str) -> Result<Self> {
+        Self::own(root.join(format!("apart-{run_id}")))
+    }
+
+    fn own(dir: PathBuf) -> Result<Self> {
+        match lock(&dir)? {
+            Some(lock) => Ok(Self { dir, _lock: lock }),
             None => {
                 Err(Error::new(ErrorKind::Conflict, "the staging folder is held by another run")
-                    .with("folder", own.display()))
+                    .with("folder", dir.display()))
             }
         }
+    }
+
+    /// Forgets whatever an interrupted run left in the folder.
+    ///
+    /// # Errors
+    /// `Permission` or `Transient` from the file system.
+    pub fn clear(&self) -> Result<()> {
+        let clear = || -> std::io::Result<()> {
+            for entry in fs::read_dir(&self.dir)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    fs::remove_dir_all(path)?;
+                } else if path.file_name().is_some_and(|name| name != LOCK) {
+                    fs::remove_file(path)?;
+                }
+            }
+            Ok(())
+        };
+        clear().map_err(|e| io_error("clear the staging folder", &self.dir, e))
     }
 
     /// The folder itself, for files of the run as a whole.
@@ -70,7 +107,8 @@ impl Staging {
         Ok(dir)
     }
 
-    /// The checkpoint of `split`, when it was finished before and all its files are whole.
+    /// The checkpoint of `split`, when it was read before, to its end or in part, and all its
+    /// files are whole.
     ///
     /// # Errors
     /// `Permission` or `Transient` when a checkpoint is there but cannot be read.
@@ -91,20 +129,40 @@ impl Staging {
         Ok(whole.then_some(checkpoint))
     }
 
-    /// Records that a split is finished. Its files must have been synced before.
+    /// Records how far a split is read. Its files must have been synced before.
     ///
     /// # Errors
     /// `Permission` or `Transient` from the file system.
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<()> {
         let path = self.checkpoint_path(checkpoint.split.id);
-        let partial = path.with_extension("partial");
-        let write = || -> std::io::Result<()> {
-            let mut file = File::create(&partial)?;
-            file.write_all(&serde_json::to_vec(checkpoint)?)?;
-            file.sync_all()?;
-            fs::rename(&partial, &path)
+        replace(&path, checkpoint).map_err(|e| io_error("save a checkpoint", &path, e))
+    }
+
+    /// The live reading that was interrupted here, and when it last made progress.
+    ///
+    /// # Errors
+    /// `Permission` or `Transient` when one is there but cannot be read.
+    pub fn load_reading(&self) -> Result<Option<(LiveReading, SystemTime)>> {
+        let path = self.dir.join(READING);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(io_error("read what an interrupted run left", &path, e)),
         };
-        write().map_err(|e| io_error("save a checkpoint", &path, e))
+        let Ok(reading) = serde_json::from_slice(&text) else { return Ok(None) };
+        let entries = fs::read_dir(&self.dir)
+            .map_err(|e| io_error("list the staging folder", &self.dir, e))?;
+        let changed = entries.flatten().filter_map(|entry| entry.metadata().ok()?.modified().ok());
+        Ok(changed.max().map(|last| (reading, last)))
+    }
+
+    /// Records how the live sources are cut, before any of them is read.
+    ///
+    /// # Errors
+    /// `Permission` or `Transient` from the file system.
+    pub fn save_reading(&self, reading: &LiveReading) -> Result<()> {
+        let path = self.dir.join(READING);
+        replace(&path, reading).map_err(|e| io_error("save how the sources are cut", &path, e))
     }
 
     /// Removes the folder: what it held is published.
@@ -120,10 +178,19 @@ impl Staging {
     }
 }
 
+/// Writes a JSON file that is, at every moment, either the old or the new one.
+fn replace(path: &Path, content: &impl Serialize) -> std::io::Result<()> {
+    let partial = path.with_extension("partial");
+    let mut file = File::create(&partial)?;
+    file.write_all(&serde_json::to_vec(content)?)?;
+    file.sync_all()?;
+    fs::rename(&partial, path)
+}
+
 fn lock(dir: &Path) -> Result<Option<File>> {
     let open = || -> std::io::Result<File> {
         fs::create_dir_all(dir)?;
-        File::options().create(true).truncate(false).write(true).open(dir.join("lock"))
+        File::options().create(true).truncate(false).write(true).open(dir.join(LOCK))
     };
     let file = open().map_err(|e| io_error("open the staging lock", dir, e))?;
     match file.try_lock() {
@@ -138,7 +205,7 @@ fn remove_abandoned(root: &Path, keep: &str) -> Result<()> {
     for entry in entries.flatten() {
         let dir = entry.path();
         let held_or_ours = entry.file_name().to_string_lossy() == *keep
-            || !dir.join("lock").is_file()
+            || !dir.join(LOCK).is_file()
             || lock(&dir)?.is_none();
         if !held_or_ours {
             fs::remove_dir_all(&dir).map_err(|e| io_error("remove old staged files", &dir, e))?;
@@ -193,6 +260,7 @@ mod tests {
     fn checkpoint(file_bytes: u64) -> Checkpoint {
         Checkpoint {
             split: split(),
+            position: None,
             rows_read: 1,
             days: BTreeMap::new(),
             warnings: BTreeMap::new(),

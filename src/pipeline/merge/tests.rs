@@ -76,10 +76,14 @@ fn merged(
         }
         checkpoints.push(Checkpoint {
             split: split(id),
+            position: None,
             rows_read: rows.len() as u64,
             days: BTreeMap::new(),
             warnings: BTreeMap::new(),
-            runs: runs.finish(&dir).unwrap(),
+            runs: {
+                runs.flush(&dir).unwrap();
+                runs.runs().to_vec()
+            },
             indexes: vec![],
             unique_values: vec![],
             rejects: vec![],

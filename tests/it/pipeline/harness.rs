@@ -110,7 +110,7 @@ pub fn dry_run(plan: &Plan) -> Result<RunSummary> {
 
 pub fn run_with(plan: &Plan, progress: &Arc<Progress>, dry_run: bool) -> Result<RunSummary> {
     let started_at = "2026-08-03T02:00:00Z".parse().unwrap();
-    pipeline::run(plan, progress, Options { dry_run, started_at })
+    pipeline::run(plan, progress, Options { dry_run, fresh: false, started_at })
 }
 
 /// Writes a DynamoDB export whose data files hold the given lines.
