@@ -50,6 +50,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Makes a snapshot the condition of reading any MongoDB collection.
+    pub fn require_snapshots(&mut self) {
+        for source in &mut self.sources {
+            if let SourceSpec::Mongodb(collection) = source {
+                collection.require_snapshot = true;
+            }
+        }
+    }
+
     /// Whether a source is read while it may change, so that no two readings are the same.
     #[must_use]
     pub fn is_live(&self) -> bool {
@@ -141,6 +150,8 @@ pub enum ReadCapacity {
 pub struct MongodbCollection {
     /// Connection string; it may hold a password.
     pub uri: Sensitive,
+    /// Variable of the environment that holds it.
+    pub uri_variable: String,
     /// Name of the database.
     pub database: String,
     /// Name of the collection.

@@ -13,8 +13,9 @@ pub mod schema;
 mod words;
 
 pub use contract::{
-    Checks, Contract, Derived, EpochUnit, Field, FieldType, Format, GapFold, Limits, LocalTime,
-    Normalize, Rule, Severity, SourcePaths, TextZone, TimestampType, UniqueRule, WhenNull,
+    BusinessDate, Checks, Contract, Derived, EpochUnit, Field, FieldType, Format, GapFold, Limits,
+    LocalTime, Normalize, Rule, Severity, SourcePaths, TextZone, TimestampType, UniqueRule,
+    WhenNull,
 };
 pub use describe::{describe, describe_json};
 pub use folder::{Catalog, contract_files};

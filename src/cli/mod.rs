@@ -6,7 +6,9 @@
 mod catalog;
 mod completions;
 pub mod failure;
+mod job_args;
 mod output;
+mod plan;
 mod progress;
 mod quarantine;
 mod reasons;
@@ -30,6 +32,7 @@ Examples:
   consign run orders-daily                      export the days the job names, and publish them
   consign run orders-daily --date 2026-08-01    one day only
   consign run orders-daily --dry-run            everything but publishing
+  consign plan orders-table                     what a run would read, without reading it
   consign verify orders-daily                   re-read what is published and compare
   consign quarantine stats orders-daily         why rows were refused
   consign schema show exported_orders@1         the contract of a dataset
@@ -78,6 +81,7 @@ enum LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Run),
+    Plan(plan::Plan),
     Verify(verify::Verify),
     Quarantine(quarantine::Quarantine),
     Catalog(catalog::CatalogCommand),
@@ -95,6 +99,7 @@ impl Cli {
         let here = Here::new(&self.globals, now)?;
         match self.command {
             Command::Run(command) => command.execute(&here),
+            Command::Plan(command) => command.execute(&here),
             Command::Verify(command) => command.execute(&here),
             Command::Quarantine(command) => command.execute(&here),
             Command::Catalog(command) => command.execute(&here),

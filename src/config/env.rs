@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::error::{ErrorKind, Result, ResultExt as _};
+use crate::model::Sensitive;
 
 /// Folder of the project, instead of the nearest one above the working folder.
 pub const PROJECT: &str = "CONSIGN_PROJECT";
@@ -38,6 +39,13 @@ impl Environment {
         let folder = std::env::current_dir()
             .or_err(ErrorKind::Unexpected, "cannot tell the working folder")?;
         Ok(Self::from_lookup(folder, |name| std::env::var_os(name)))
+    }
+
+    /// The secret that the variable `name` holds.
+    #[must_use]
+    pub fn secret(name: &str) -> Option<Sensitive> {
+        let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+        value.into_string().ok().map(Sensitive::new)
     }
 
     fn from_lookup(folder: PathBuf, lookup: impl Fn(&str) -> Option<OsString>) -> Self {

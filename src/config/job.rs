@@ -3,13 +3,17 @@
 //! Reading it notes every mistake with its line. Does not own the catalog, the clock or the
 //! machine: those join in [`super::resolve()`].
 
+use std::time::Duration;
+
 use toml::de::{DeTable, DeValue};
 
 use super::mistakes::Mistakes;
-use super::section::{Section, boolean, count, day, percent, place, size, text};
+use super::section::{Section, boolean, choice, count, day, duration, percent, place, size, text};
+use super::source::read_sources;
 use crate::error::Result;
 use crate::plan::{
-    AwsOptions, DaySelection, FormulaGuard, ParquetCompression, RejectBudget, SinkSpec, SourceSpec,
+    AwsOptions, DaySelection, FormulaGuard, ParquetCompression, RejectBudget, S3Encryption,
+    S3Options, SinkSpec, SourceSpec,
 };
 
 /// Reject budget of a job that names none: 1 % of the rows in the window.
@@ -36,6 +40,8 @@ pub struct Job {
     pub dataset: String,
     /// Days to publish, unless the command line says.
     pub days: Option<DaySelection>,
+    /// By which days are chosen when none are named, and what sources may leave out.
+    pub slice: Option<JobSlice>,
     /// Where rows come from, at least one.
     pub sources: Vec<SourceSpec>,
     /// Root of the dataset.
@@ -54,6 +60,19 @@ pub struct Job {
     pub checkpoint_bytes: u64,
     /// How AWS services are reached, where the environment does not say.
     pub aws: AwsOptions,
+}
+
+/// The slice of a job as typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobSlice {
+    /// Timestamp field that tells the slice a row is in.
+    pub field: String,
+    /// Zone whose days are meant; it must be the contract's.
+    pub zone: Option<String>,
+    /// How long after its end a day is complete.
+    pub lag: Duration,
+    /// How many complete days to publish: more than one for rows that come late.
+    pub days: u32,
 }
 
 impl Job {
@@ -82,7 +101,7 @@ impl Job {
 
 /// The job, when nothing that it cannot do without is missing.
 fn read_job(stem: &str, document: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> Option<Job> {
-    let known = ["job", "days", "source", "target", "sink", "reject", "run"];
+    let known = ["job", "days", "slice", "source", "target", "sink", "reject", "run", "aws", "s3"];
     let root = Section::new("a job", 0..0, document, &known, mistakes);
 
     let known = ["name", "dataset", "description"];
@@ -101,6 +120,7 @@ fn read_job(stem: &str, document: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> 
     }
 
     let days = read_days(&root, mistakes);
+    let slice = read_slice(&root, mistakes);
     let sources = read_sources(&root, mistakes);
 
     let target = root.section("target", "[target]", &["url", "latest"], mistakes);
@@ -112,6 +132,7 @@ fn read_job(stem: &str, document: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> 
     let latest = target.and_then(|t| t.optional("latest", boolean, mistakes));
 
     let sinks = read_sinks(&root, mistakes);
+    let aws = read_aws(&root, mistakes);
 
     let reject = root.section("reject", "[reject]", &["max_percent", "max_rows"], mistakes);
     let reject = reject.as_ref();
@@ -122,7 +143,7 @@ fn read_job(stem: &str, document: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> 
         max_rows: reject.and_then(|r| r.optional("max_rows", count, mistakes)),
     };
 
-    let run = root.section("run", "[run]", &["threads", "memory"], mistakes);
+    let run = root.section("run", "[run]", &["threads", "memory", "checkpoint"], mistakes);
     let run = run.as_ref();
     let threads = run.and_then(|r| r.optional("threads", threads, mistakes));
     let memory_bytes =
@@ -133,6 +154,7 @@ fn read_job(stem: &str, document: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> 
         description,
         dataset: dataset?,
         days,
+        slice,
         sources,
         target: url?,
         latest: latest.unwrap_or(true),
@@ -140,8 +162,10 @@ fn read_job(stem: &str, document: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> 
         reject_budget,
         threads,
         memory_bytes,
-        checkpoint_bytes: DEFAULT_CHECKPOINT_BYTES,
-        aws: AwsOptions::default(),
+        checkpoint_bytes: run
+            .and_then(|r| r.optional("checkpoint", size, mistakes))
+            .unwrap_or(DEFAULT_CHECKPOINT_BYTES),
+        aws,
     })
 }
 
@@ -178,28 +202,46 @@ fn read_days(root: &Section<'_>, mistakes: &mut Mistakes<'_>) -> Option<DaySelec
     Some(DaySelection::Range { first, last })
 }
 
-fn read_sources(root: &Section<'_>, mistakes: &mut Mistakes<'_>) -> Vec<SourceSpec> {
-    let dump_only = ["expected_rows", "expected_sha256"];
-    let known = ["kind", "url", "expected_rows", "expected_sha256"];
-    let mut sources = Vec::new();
-    for source in root.sections("source", "[[source]]", &known, mistakes) {
-        let kind = source.required("kind", source_kind, mistakes);
-        let url = source.required("url", place, mistakes);
-        let expected_rows = source.optional("expected_rows", count, mistakes);
-        let expected_sha256 = source.optional("expected_sha256", sha256, mistakes);
-        match (kind, url) {
-            (Some(SourceKind::DynamodbExport), url) => {
-                let why = "an export states its counts and checksums in its manifests";
-                source.refuse(&dump_only, why, mistakes);
-                sources.extend(url.map(|url| SourceSpec::DynamodbExport { url }));
-            }
-            (Some(SourceKind::Mongodump), Some(url)) => {
-                sources.push(SourceSpec::Mongodump { url, expected_rows, expected_sha256 });
-            }
-            _ => {}
-        }
+fn read_slice(root: &Section<'_>, mistakes: &mut Mistakes<'_>) -> Option<JobSlice> {
+    let known = ["field", "zone", "lag", "days"];
+    let slice = root.section("slice", "[slice]", &known, mistakes)?;
+    let field = slice.required("field", text, mistakes);
+    let days = slice.optional("days", count, mistakes).unwrap_or(1);
+    if !(1..=3_660).contains(&days) {
+        mistakes.add(slice.span("days"), "`days` in [slice]: must be a number from 1 to 3660");
     }
-    sources
+    Some(JobSlice {
+        zone: slice.optional("zone", text, mistakes),
+        lag: slice.optional("lag", duration, mistakes).unwrap_or_default(),
+        days: u32::try_from(days).unwrap_or(1),
+        field: field?,
+    })
+}
+
+fn read_aws(root: &Section<'_>, mistakes: &mut Mistakes<'_>) -> AwsOptions {
+    let aws = root.section("aws", "[aws]", &["profile", "region"], mistakes);
+    let known = ["endpoint_url", "path_style", "encryption", "kms_key_id", "bucket_key"];
+    let s3 = root.section("s3", "[s3]", &known, mistakes);
+    let (aws, s3) = (aws.as_ref(), s3.as_ref());
+    let uses_kms = s3.and_then(|s| s.optional("encryption", encryption, mistakes));
+    let key_id = s3.and_then(|s| s.optional("kms_key_id", text, mistakes));
+    let bucket_key = s3.and_then(|s| s.optional("bucket_key", boolean, mistakes));
+    if let Some(s3) = s3.filter(|_| uses_kms != Some(true)) {
+        let why = "it belongs to `encryption = \"aws:kms\"`";
+        s3.refuse(&["kms_key_id", "bucket_key"], why, mistakes);
+    }
+    AwsOptions {
+        profile: aws.and_then(|a| a.optional("profile", text, mistakes)),
+        region: aws.and_then(|a| a.optional("region", text, mistakes)),
+        s3: S3Options {
+            endpoint_url: s3.and_then(|s| s.optional("endpoint_url", place, mistakes)),
+            path_style: s3.and_then(|s| s.optional("path_style", boolean, mistakes)),
+            encryption: uses_kms.map(|kms| match kms {
+                true => S3Encryption::Kms { key_id, bucket_key: bucket_key.unwrap_or(true) },
+                false => S3Encryption::S3Managed,
+            }),
+        },
+    }
 }
 
 fn read_sinks(root: &Section<'_>, mistakes: &mut Mistakes<'_>) -> Vec<SinkSpec> {
@@ -240,63 +282,34 @@ fn read_sinks(root: &Section<'_>, mistakes: &mut Mistakes<'_>) -> Vec<SinkSpec> 
     sinks
 }
 
-#[derive(Clone, Copy)]
-enum SourceKind {
-    DynamodbExport,
-    Mongodump,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SinkFormat {
     Parquet,
     Csv,
 }
 
-fn source_kind(value: &DeValue<'_>) -> Result<SourceKind, String> {
-    match text(value)?.as_str() {
-        "dynamodb_export" => Ok(SourceKind::DynamodbExport),
-        "mongodump" => Ok(SourceKind::Mongodump),
-        _ => Err("must be \"dynamodb_export\" or \"mongodump\"".to_owned()),
-    }
-}
-
 fn sink_format(value: &DeValue<'_>) -> Result<SinkFormat, String> {
-    match text(value)?.as_str() {
-        "parquet" => Ok(SinkFormat::Parquet),
-        "csv" => Ok(SinkFormat::Csv),
-        _ => Err("must be \"parquet\" or \"csv\"".to_owned()),
-    }
+    choice(value, &[("parquet", SinkFormat::Parquet), ("csv", SinkFormat::Csv)])
 }
 
+/// Lake: zstd. BI: snappy.
 fn profile(value: &DeValue<'_>) -> Result<ParquetCompression, String> {
-    match text(value)?.as_str() {
-        "lake" => Ok(ParquetCompression::Zstd),
-        "bi" => Ok(ParquetCompression::Snappy),
-        _ => Err("must be \"lake\" (zstd) or \"bi\" (snappy)".to_owned()),
-    }
+    choice(value, &[("lake", ParquetCompression::Zstd), ("bi", ParquetCompression::Snappy)])
 }
 
 fn formula_guard(value: &DeValue<'_>) -> Result<FormulaGuard, String> {
-    match text(value)?.as_str() {
-        "off" => Ok(FormulaGuard::Off),
-        "prefix" => Ok(FormulaGuard::Prefix),
-        _ => Err("must be \"off\" or \"prefix\"".to_owned()),
-    }
+    choice(value, &[("off", FormulaGuard::Off), ("prefix", FormulaGuard::Prefix)])
+}
+
+/// Whether it is by the key management service.
+fn encryption(value: &DeValue<'_>) -> Result<bool, String> {
+    choice(value, &[("AES256", false), ("aws:kms", true)])
 }
 
 fn threads(value: &DeValue<'_>) -> Result<usize, String> {
     match usize::try_from(count(value)?) {
         Ok(threads @ 1..=1024) => Ok(threads),
         _ => Err("must be a number from 1 to 1024".to_owned()),
-    }
-}
-
-fn sha256(value: &DeValue<'_>) -> Result<String, String> {
-    let text = text(value)?;
-    if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        Ok(text.to_ascii_lowercase())
-    } else {
-        Err("must be a SHA-256: 64 hexadecimal digits".to_owned())
     }
 }
 

@@ -60,6 +60,7 @@ fn a_full_job_is_read_as_written() {
             description: Some("Orders of a day.".to_owned()),
             dataset: "exported_orders@1".to_owned(),
             days: Some(DaySelection::Range { first: day(1), last: day(2) }),
+            slice: None,
             sources: vec![
                 SourceSpec::DynamodbExport { url: "samples/export".to_owned() },
                 SourceSpec::Mongodump {

@@ -11,9 +11,10 @@ mod mistakes;
 pub mod project;
 pub mod resolve;
 mod section;
+mod source;
 pub mod values;
 
 pub use env::Environment;
-pub use job::Job;
+pub use job::{Job, JobSlice};
 pub use project::Project;
 pub use resolve::{Overrides, Surroundings, resolve};

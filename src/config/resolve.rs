@@ -4,12 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::job::{Job, MIN_MEMORY_BYTES};
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{DaySelection, Plan, SourceSpec};
+use crate::model::Sensitive;
+use crate::plan::{DaySelection, Plan, Slice, SourceSpec};
+use crate::transform::{complete_days, instants_of_days};
 
 /// What the command line says instead of the job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub struct Overrides {
 }
 
 /// What the run finds around it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     /// The time of the call.
     pub now: Timestamp,
@@ -35,6 +37,8 @@ pub struct Surroundings<'a> {
     pub root: &'a Path,
     /// Folder for runs in flight.
     pub state_dir: &'a Path,
+    /// Looks up a secret by the name of its variable.
+    pub secret: &'a dyn Fn(&str) -> Option<Sensitive>,
 }
 
 /// What the job means here and now.
@@ -48,29 +52,24 @@ pub fn resolve(
     overrides: &Overrides,
     around: &Surroundings<'_>,
 ) -> Result<Plan> {
-    let days = overrides.days.or(job.days).ok_or_else(|| {
-        Error::new(ErrorKind::Usage, "no days to publish are named")
-            .with("job", &job.name)
-            .with_help("give --date DAY or --from DAY --to DAY, or add [days] to the job")
-    })?;
+    let as_of = overrides.as_of.unwrap_or(around.now);
+    let days = days(job, &contract, overrides.days, as_of)?;
+    let slice = slice(job, &contract, days)?;
     let memory_bytes = overrides.memory_bytes.unwrap_or(job.memory_bytes);
     if memory_bytes < MIN_MEMORY_BYTES {
         return Err(Error::new(ErrorKind::Usage, "the memory budget is too small to work with")
             .with("memory", format!("{memory_bytes} bytes"))
             .with_help(format!("give at least {} MB", MIN_MEMORY_BYTES / 1_000_000)));
     }
-    let sources = job
-        .sources
-        .iter()
-        .map(|source| absolute_source(around.root, source))
-        .collect::<Result<_>>()?;
+    let sources =
+        job.sources.iter().map(|source| resolve_source(source, around)).collect::<Result<_>>()?;
     Ok(Plan {
         job: job.name.clone(),
         contract,
         sources,
         days,
-        slice: None,
-        as_of: overrides.as_of.unwrap_or(around.now),
+        slice,
+        as_of,
         target: absolute_place(around.root, &job.target)?,
         sinks: job.sinks.clone(),
         reject_budget: job.reject_budget,
@@ -83,13 +82,72 @@ pub fn resolve(
     })
 }
 
-fn absolute_source(root: &Path, source: &SourceSpec) -> Result<SourceSpec> {
+/// The days to publish: those of the command line, of the job, or the newest complete ones of
+/// its slice.
+fn days(
+    job: &Job,
+    contract: &Contract,
+    asked_for: Option<DaySelection>,
+    as_of: Timestamp,
+) -> Result<DaySelection> {
+    if let Some(days) = asked_for.or(job.days) {
+        return Ok(days);
+    }
+    let Some(slice) = &job.slice else {
+        return Err(Error::new(ErrorKind::Usage, "no days to publish are named")
+            .with("job", &job.name)
+            .with_help("give --date DAY or --from DAY --to DAY, or add [days] to the job"));
+    };
+    let lag = SignedDuration::try_from(slice.lag).unwrap_or(SignedDuration::MAX);
+    let (first, last) = complete_days(&contract.business_date, as_of, lag, slice.days)?;
+    Ok(DaySelection::Range { first, last })
+}
+
+/// What the sources may leave out: every instant that is of none of the days.
+fn slice(job: &Job, contract: &Contract, days: DaySelection) -> Result<Option<Slice>> {
+    let Some(slice) = &job.slice else { return Ok(None) };
+    let date = &contract.business_date;
+    if slice.field != date.field {
+        // A day is replaced as a whole. Rows picked by another field would be a part of it.
+        let message = "the slice is not by the field that tells a row's day";
+        return Err(Error::new(ErrorKind::Usage, message)
+            .with("slice", &slice.field)
+            .with("day", &date.field)
+            .with_help(format!(
+                "slice by `{}`, or use a contract whose businessDate is `{}`: a day is replaced as \
+                 a whole, and the rows that another field picks would be a part of it",
+                date.field, slice.field
+            )));
+    }
+    if let Some(zone) = slice.zone.as_ref().filter(|zone| **zone != date.zone) {
+        return Err(Error::new(ErrorKind::Usage, "the slice names another zone than the contract")
+            .with("slice", zone)
+            .with("contract", &date.zone)
+            .with_help("leave `zone` out, or write the contract's"));
+    }
+    let DaySelection::Range { first, last } = days else { return Ok(None) };
+    let (from, to) = instants_of_days(date, first, last)?;
+    Ok(Some(Slice { field: slice.field.clone(), from, to }))
+}
+
+fn resolve_source(source: &SourceSpec, around: &Surroundings<'_>) -> Result<SourceSpec> {
     let mut source = source.clone();
     match &mut source {
         SourceSpec::DynamodbExport { url } | SourceSpec::Mongodump { url, .. } => {
-            *url = absolute_place(root, url)?;
+            *url = absolute_place(around.root, url)?;
         }
-        SourceSpec::Dynamodb(_) | SourceSpec::Mongodb(_) => {}
+        SourceSpec::Dynamodb(_) => {}
+        SourceSpec::Mongodb(collection) => {
+            let variable = &collection.uri_variable;
+            collection.uri = (around.secret)(variable).ok_or_else(|| {
+                Error::new(ErrorKind::Usage, "the connection string of MongoDB is not set")
+                    .with("variable", variable)
+                    .with_help(format!(
+                        "set {variable} in the environment, for instance to \
+                         mongodb://localhost:27017; it does not belong in the job"
+                    ))
+            })?;
+        }
     }
     Ok(source)
 }
@@ -146,6 +204,7 @@ mod tests {
             processors: 0,
             root: Path::new("/project"),
             state_dir: Path::new("/state"),
+            secret: &|_| None,
         };
         resolve(&job, contract(), overrides, &around)
     }

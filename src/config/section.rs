@@ -20,9 +20,6 @@ pub(super) struct Section<'t> {
     meant: Vec<&'static str>,
 }
 
-/// Reads one value, or says why it cannot be.
-pub(super) type ReadValue<T> = fn(&DeValue<'_>) -> Result<T, String>;
-
 impl<'t> Section<'t> {
     /// Takes a table of which only the keys `known` may stand.
     pub fn new(
@@ -54,7 +51,7 @@ impl<'t> Section<'t> {
     pub fn optional<T>(
         &self,
         key: &str,
-        read: ReadValue<T>,
+        read: impl Fn(&DeValue<'_>) -> Result<T, String>,
         mistakes: &mut Mistakes<'_>,
     ) -> Option<T> {
         let value = self.entries.get(key)?;
@@ -67,7 +64,7 @@ impl<'t> Section<'t> {
     pub fn required<T>(
         &self,
         key: &str,
-        read: ReadValue<T>,
+        read: impl Fn(&DeValue<'_>) -> Result<T, String>,
         mistakes: &mut Mistakes<'_>,
     ) -> Option<T> {
         if !self.mentions(key) {
@@ -161,6 +158,23 @@ pub(super) fn text(value: &DeValue<'_>) -> Result<String, String> {
 /// `true` or `false`.
 pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| wanted("true or false", value))
+}
+
+/// One of a few words.
+pub(super) fn choice<T: Copy>(value: &DeValue<'_>, words: &[(&str, T)]) -> Result<T, String> {
+    let word = text(value)?;
+    words.iter().find(|(name, _)| *name == word).map(|(_, meaning)| *meaning).ok_or_else(|| {
+        let names: Vec<_> = words.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        let (last, others) = names
+            .split_last()
+            .map_or((String::new(), &[][..]), |(last, others)| (last.clone(), others));
+        format!("must be {} or {last}", others.join(", "))
+    })
+}
+
+/// A length of time such as `2h`.
+pub(super) fn duration(value: &DeValue<'_>) -> Result<std::time::Duration, String> {
+    text(value).and_then(|text| values::duration(&text))
 }
 
 /// A whole number from 0 up.

@@ -2,8 +2,10 @@
 //!
 //! Pure parsing with messages for people; the same for job files and the command line.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 /// Units of sizes, longest name first so that `MiB` is not read as `B`.
 const UNITS: [(&str, u64); 10] = [
@@ -79,6 +81,17 @@ pub fn day(text: &str) -> Result<Date, String> {
     text.parse().map_err(|_| wrong())
 }
 
+/// A length of time such as `90s`, `2h` or `1h 30m`.
+///
+/// # Errors
+/// A message for people when it is not one, or is negative.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong =
+        || format!("`{text}` is not a length of time; write for instance \"2h\" or \"90m\"");
+    let parsed: SignedDuration = text.trim().parse().map_err(|_| wrong())?;
+    Duration::try_from(parsed).map_err(|_| wrong())
+}
+
 /// An instant written as RFC 3339, or a day, which means its start in UTC.
 ///
 /// # Errors
@@ -137,6 +150,15 @@ mod tests {
             ["", ".", ".5", "1e1", "100.0001", "101", "-1", "+1", "0.00001", "nan", "1.2.3"]
         {
             assert!(percent_millionths(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_have_units() {
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7_200)));
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5_400)));
+        for wrong in ["", "2", "-2h", "soon"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
         }
     }
 

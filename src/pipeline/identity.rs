@@ -70,14 +70,14 @@ pub(super) fn settings(plan: &Plan) -> BTreeMap<String, String> {
     settings
 }
 
-fn days_text(days: DaySelection) -> String {
+pub(super) fn days_text(days: DaySelection) -> String {
     match days {
         DaySelection::Found => "found".to_owned(),
         DaySelection::Range { first, last } => format!("{first}..{last}"),
     }
 }
 
-fn sink_text(sink: &SinkSpec) -> String {
+pub(super) fn sink_text(sink: &SinkSpec) -> String {
     match sink {
         SinkSpec::Parquet { compression, target_bytes, row_group_bytes } => {
             let compression = match compression {

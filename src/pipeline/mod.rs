@@ -15,6 +15,7 @@ mod keys;
 mod ledger;
 mod live;
 mod merge;
+mod plan;
 mod quarantine;
 mod refused;
 mod route;
@@ -41,6 +42,7 @@ use crate::sinks::quarantine::write_quarantine;
 use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
 
+pub use plan::plan;
 pub use quarantine::quarantine;
 pub use verify::{VerifySummary, verify};
 

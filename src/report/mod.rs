@@ -3,6 +3,7 @@
 //!
 //! [`text`] renders it for people. Does not own printing (that is `cli`) and holds no row value.
 
+pub mod plan;
 pub mod table;
 pub mod text;
 

@@ -24,6 +24,7 @@ mod fixtures;
 use std::sync::Arc;
 
 pub use conform::output_rows;
+pub use time_zone::{complete_days, instants_of_days};
 
 use crate::catalog::Contract;
 use crate::error::Result;

@@ -3,6 +3,8 @@
 //! The rules come from jiff's bundled time zone database and from the contract's policy; the
 //! machine's own zone and database are never asked.
 
+mod days;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use arrow::array::{Array, AsArray, Date32Array, Int16Array, TimestampMicrosecond
 use arrow::datatypes::{Int16Type, TimestampMicrosecondType};
 use jiff::Timestamp;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
+
+pub use days::{complete_days, instants_of_days};
 
 use super::Step;
 use super::columns::{column_index, record_batch};

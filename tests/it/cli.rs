@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use consign::config::{Overrides, Project, Surroundings, resolve};
+use consign::model::Sensitive;
 use consign::plan::DaySelection;
 
 fn consign(arguments: &[&str]) -> Output {
@@ -52,7 +53,9 @@ fn project_with_job(text: &str) -> tempfile::TempDir {
 #[test]
 fn help_is_for_a_stranger() {
     insta::assert_snapshot!("help", stdout(&consign(&["--help"])));
-    for name in ["run", "verify", "quarantine", "catalog", "schema", "reasons", "completions"] {
+    for name in
+        ["run", "plan", "verify", "quarantine", "catalog", "schema", "reasons", "completions"]
+    {
         let help = consign(&[name, "--help"]);
         assert!(help.status.success());
         insta::assert_snapshot!(format!("help-{name}"), stdout(&help));
@@ -133,6 +136,7 @@ fn every_job_of_the_project_resolves() {
             processors: 3,
             root,
             state_dir: &root.join(".consign"),
+            secret: &|_| Some(Sensitive::new("mongodb://localhost")),
         };
         let plan = resolve(&job, contract, &Overrides::default(), &around).unwrap();
         assert_eq!(plan.job, name);
