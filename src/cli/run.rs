@@ -9,7 +9,8 @@ use super::output;
 use super::progress::shown;
 use super::signals::Signals;
 use super::surroundings::Here;
-use crate::error::Result;
+use crate::config::Environment;
+use crate::error::{Error, Result};
 use crate::pipeline;
 use crate::report::text;
 use crate::telemetry::Progress;
@@ -59,7 +60,7 @@ impl Run {
         let progress = Arc::new(Progress::default());
         let signals = Signals::watch(&progress, &here.bar)?;
         let summary = shown(here, &progress, || pipeline::run(&plan, &progress, options))
-            .map_err(|error| signals.explain(error))?;
+            .map_err(|error| with_command(signals.explain(error)))?;
         if self.json {
             output::print_json(&summary)?;
         } else {
@@ -67,4 +68,13 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// Says how to go on, when going on may help.
+fn with_command(error: Error) -> Error {
+    if !error.is_retryable() {
+        return error;
+    }
+    let why = error.help().map(|help| format!("{help}\n")).unwrap_or_default();
+    error.with_help(format!("{why}resume: {}", Environment::command_line()))
 }

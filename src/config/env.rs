@@ -41,6 +41,20 @@ impl Environment {
         Ok(Self::from_lookup(folder, |name| std::env::var_os(name)))
     }
 
+    /// The command as it was typed, for a message that says how to repeat it.
+    #[must_use]
+    pub fn command_line() -> String {
+        let word = |word: OsString| {
+            let word = word.to_string_lossy().into_owned();
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
+            match !word.is_empty() && word.chars().all(plain) {
+                true => word,
+                false => format!("'{}'", word.replace('\'', "'\\''")),
+            }
+        };
+        std::env::args_os().map(word).collect::<Vec<_>>().join(" ")
+    }
+
     /// The secret that the variable `name` holds.
     #[must_use]
     pub fn secret(name: &str) -> Option<Sensitive> {

@@ -10,6 +10,7 @@ mod extract;
 mod gate;
 mod identity;
 mod intake;
+mod judge;
 mod key_index;
 mod keys;
 mod ledger;
@@ -42,6 +43,7 @@ use crate::sinks::quarantine::write_quarantine;
 use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
 
+pub use judge::{JudgedReason, Judgement, judge};
 pub use plan::plan;
 pub use quarantine::quarantine;
 pub use verify::{VerifySummary, verify};
