@@ -1,6 +1,7 @@
 //! Tests of reading job files.
 
 use super::*;
+use crate::plan::{ReadCapacity, ReadPreference};
 
 const FULL: &str = r#"
 [job]
@@ -173,4 +174,115 @@ fn days_are_a_range_or_found() {
         days("first = 2026-08-01T10:00:00Z\nlast = 2026-08-02"),
         "`2026-08-01T10:00:00Z` is not a day; write for instance 2026-08-01"
     );
+}
+
+const LIVE: &str = r##"
+job.dataset = "exported_orders@1"
+target.url = "s3://bi/orders"
+sink = [{ format = "parquet" }]
+
+[slice]
+field = "created_at"
+zone = "America/New_York"
+lag = "2h"
+days = 3
+
+[[source]]
+kind = "dynamodb"
+table = "orders"
+index = "by_status"
+key_condition = "#s = :paid AND created_at BETWEEN :slice_from AND :slice_to"
+filter = "total_amount > :least"
+names = { "#s" = "status" }
+values = { ":paid" = { S = "paid" }, ":least" = { N = "0.10" } }
+max_rcu = 500
+patience = "90s"
+
+[[source]]
+kind = "mongodb"
+uri_variable = "SHOP_URI"
+database = "shop"
+collection = "orders"
+filter = '{"status": "paid"}'
+projection = "all"
+read_preference = "secondaryPreferred"
+ranges = 8
+batch_documents = 100
+require_snapshot = true
+
+[run]
+checkpoint = "1MB"
+
+[aws]
+region = "eu-west-1"
+
+[s3]
+endpoint_url = "http://127.0.0.1:7070"
+encryption = "aws:kms"
+kms_key_id = "alias/bi"
+"##;
+
+#[test]
+fn live_sources_are_read_as_written() {
+    let job = Job::parse("jobs/live.toml", "live", LIVE).unwrap();
+    let [SourceSpec::Dynamodb(table), SourceSpec::Mongodb(collection)] = &job.sources[..] else {
+        panic!("{:?}", job.sources)
+    };
+    let query = table.query.as_ref().unwrap();
+    assert_eq!(query.index.as_deref(), Some("by_status"));
+    assert_eq!(table.names["#s"], "status");
+    assert_eq!(table.values[":least"], r#"{"N":"0.10"}"#);
+    assert_eq!(table.capacity, ReadCapacity::UnitsPerSecond(500));
+    assert_eq!(table.patience, Duration::from_secs(90));
+    assert_eq!((table.segments, table.whole_items, table.consistent_read), (None, false, false));
+    assert_eq!(collection.uri_variable, "SHOP_URI");
+    assert_eq!((collection.ranges, collection.batch_documents), (Some(8), Some(100)));
+    assert!(collection.whole_documents && collection.require_snapshot);
+    assert_eq!(collection.read_preference, ReadPreference::SecondaryPreferred);
+    let slice = job.slice.unwrap();
+    assert_eq!((slice.lag, slice.days), (Duration::from_secs(7_200), 3));
+    assert_eq!(job.checkpoint_bytes, 1_000_000);
+    assert_eq!(job.aws.region.as_deref(), Some("eu-west-1"));
+    let key_id = Some("alias/bi".to_owned());
+    assert_eq!(job.aws.s3.encryption, Some(S3Encryption::Kms { key_id, bucket_key: true }));
+}
+
+#[test]
+fn mistakes_of_live_sources_are_told_at_once() {
+    insta::assert_snapshot!(mistakes(
+        r##"
+job.dataset = "exported_orders@1"
+target.url = "out"
+sink = [{ format = "parquet" }]
+
+[slice]
+lag = "soon"
+days = 0
+
+[[source]]
+kind = "dynamodb"
+table = "orders"
+index = "by_status"
+values = { ":paid" = "paid" }
+segments = "many"
+max_rcu = 0
+read_capacity_percent = 50
+url = "orders"
+
+[[source]]
+kind = "mongodb"
+uri = "mongodb://me:hunter2@host/shop"
+database = "shop"
+filter = "status = paid"
+limit = 5
+ranges = 3
+read_preference = "closest"
+
+[[source]]
+kind = "postgres"
+
+[s3]
+kms_key_id = "alias/bi"
+"##
+    ));
 }

@@ -248,6 +248,64 @@ mod tests {
         assert_eq!(plan.memory_bytes, MIN_MEMORY_BYTES);
     }
 
+    const SLICE: &str = r#"
+        job.dataset = "orders@1"
+        source = [{ kind = "mongodb", database = "shop", collection = "orders" }]
+        target.url = "/srv/out"
+        sink = [{ format = "csv" }]
+        slice = { field = "created_at", lag = "2h", days = 2 }
+    "#;
+
+    fn sliced(job: &str, overrides: &Overrides, secret: Option<&str>) -> Result<Plan> {
+        let job = Job::parse("jobs/daily.toml", "daily", job).unwrap();
+        let mut contract = Arc::unwrap_or_clone(contract());
+        contract.business_date =
+            BusinessDate { field: "created_at".to_owned(), zone: "America/New_York".to_owned() };
+        let around = Surroundings {
+            now: "2026-08-03T06:00:00Z".parse().unwrap(),
+            processors: 1,
+            root: Path::new("/project"),
+            state_dir: Path::new("/state"),
+            secret: &|name| secret.filter(|_| name == "MONGODB_URI").map(Sensitive::new),
+        };
+        resolve(&job, Arc::new(contract), overrides, &around)
+    }
+
+    #[test]
+    fn a_slice_chooses_the_newest_complete_days_and_their_instants() {
+        let day = |d| jiff::civil::date(2026, 8, d);
+        let uri = Some("mongodb://me:hunter2@host");
+        let plan = sliced(SLICE, &Overrides::default(), uri).unwrap();
+        assert_eq!(plan.days, DaySelection::Range { first: day(1), last: day(2) });
+        let slice = plan.slice.as_ref().unwrap();
+        assert_eq!(slice.from.to_string(), "2026-08-01T04:00:00Z");
+        assert_eq!(slice.to.to_string(), "2026-08-03T04:00:00Z");
+        assert!(!format!("{plan:?}").contains("hunter2"), "a plan does not show a secret");
+
+        let days = DaySelection::Range { first: day(5), last: day(5) };
+        let overrides = Overrides { days: Some(days), ..Overrides::default() };
+        let slice = sliced(SLICE, &overrides, uri).unwrap().slice.unwrap();
+        assert_eq!(slice.from.to_string(), "2026-08-05T04:00:00Z");
+        assert_eq!(slice.to.to_string(), "2026-08-06T04:00:00Z");
+    }
+
+    #[test]
+    fn a_slice_that_would_replace_a_day_by_a_part_of_it_is_refused() {
+        let other = SLICE.replace("created_at", "updated_at");
+        let error = sliced(&other, &Overrides::default(), Some("mongodb://host")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.help().is_some_and(|help| help.contains("slice by `created_at`")));
+        let zone = SLICE.replace("lag", "zone = \"UTC\", lag");
+        assert!(sliced(&zone, &Overrides::default(), Some("mongodb://host")).is_err());
+    }
+
+    #[test]
+    fn a_connection_string_that_is_not_set_is_asked_for_by_its_variable() {
+        let error = sliced(SLICE, &Overrides::default(), None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.help().is_some_and(|help| help.contains("set MONGODB_URI")));
+    }
+
     #[test]
     fn a_run_without_days_or_memory_is_refused_with_help() {
         let no_days = resolved(JOB, &Overrides::default()).unwrap_err();

@@ -80,7 +80,7 @@ const READ_PREFERENCES: [(&str, ReadPreference); 5] = [
 
 /// The sources of a job.
 pub(super) fn read_sources(root: &Section<'_>, mistakes: &mut Mistakes<'_>) -> Vec<SourceSpec> {
-    let mut known = vec!["kind"];
+    let mut known = vec!["kind", "uri"];
     for key in EXPORT.iter().chain(&DUMP).chain(&TABLE).chain(&COLLECTION) {
         if !known.contains(key) {
             known.push(key);
@@ -96,8 +96,11 @@ pub(super) fn read_sources(root: &Section<'_>, mistakes: &mut Mistakes<'_>) -> V
             Kind::Dynamodb => ("a DynamoDB table", &TABLE),
             Kind::Mongodb => ("a MongoDB collection", &COLLECTION),
         };
+        let why = "it may hold a password: put it in the environment and name its variable, \
+                   `uri_variable`";
+        source.refuse(&["uri"], why, mistakes);
         let foreign: Vec<&str> =
-            known[1..].iter().copied().filter(|key| !allowed.contains(key)).collect();
+            known[2..].iter().copied().filter(|key| !allowed.contains(key)).collect();
         let why = match kind {
             Kind::DynamodbExport => {
                 "an export states its counts and checksums in its manifests and is read whole"
