@@ -40,10 +40,7 @@ fn not_dynamodb_json(example: &str) -> Error {
 }
 
 fn item(json: &Value) -> Option<Item> {
-    json.as_object()?
-        .iter()
-        .map(|(name, value)| Some((name.clone(), attribute(value)?)))
-        .collect()
+    json.as_object()?.iter().map(|(name, value)| Some((name.clone(), attribute(value)?))).collect()
 }
 
 // The depth is bounded: `serde_json` takes no more than 128 levels.

@@ -111,9 +111,9 @@ impl Connection {
                 }
                 Err(Fault::Fatal(error)) => return Err(error),
                 Err(Fault::Credentials(cause)) if renewed => {
-                    return Err(cause.into_error(ErrorKind::Permission, doing).with_help(
-                        "renew the credentials and run again; finished work is kept",
-                    ));
+                    return Err(cause
+                        .into_error(ErrorKind::Permission, doing)
+                        .with_help("renew the credentials and run again; finished work is kept"));
                 }
                 Err(Fault::Credentials(_)) => {
                     self.renew(current.renewals).await;
@@ -168,9 +168,8 @@ impl Current {
             .read_timeout(READ_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .build();
-        let mut builder = Builder::from(config)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts);
+        let mut builder =
+            Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         if let Some(url) = endpoint_url {
             builder = builder.endpoint_url(url);
         }
@@ -207,3 +206,6 @@ impl Waits {
         (!left.is_zero()).then_some(wait)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 
 mod attribute;
 mod calls;
+#[cfg(test)]
+mod canned;
 mod connection;
 mod describe;
 mod export;

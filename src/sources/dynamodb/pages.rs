@@ -55,7 +55,9 @@ impl Pages {
     ) -> Result<Self> {
         let segment = match split.part {
             Part::Query => None,
-            Part::Segment { index, total } => Some((segment_number(index)?, segment_number(total)?)),
+            Part::Segment { index, total } => {
+                Some((segment_number(index)?, segment_number(total)?))
+            }
             _ => return Err(foreign(split)),
         };
         let (rows, next) = match after {
@@ -85,9 +87,10 @@ impl Pages {
             Next::After(key) => Some(key.as_str()),
             Next::End => return Ok(None),
         };
-        let (bytes, reply) = self.fetch(after).await.map_err(|error| {
-            error.with("table", &self.request.table).with("split", &self.name)
-        })?;
+        let (bytes, reply) = self
+            .fetch(after)
+            .await
+            .map_err(|error| error.with("table", &self.request.table).with("split", &self.name))?;
         let first_row = self.rows;
         self.rows += u64::try_from(reply.items.len()).unwrap_or(u64::MAX);
         self.next = reply.last_evaluated_key.clone().map_or(Next::End, Next::After);

@@ -169,9 +169,8 @@ impl Request {
             Some(filter) => format!("({filter}) AND {own}"),
             None => own,
         });
-        self.pushed_down = Some(format!(
-            "filter on {field} (numbers); other types are read and judged after"
-        ));
+        self.pushed_down =
+            Some(format!("filter on {field} (numbers); other types are read and judged after"));
     }
 
     /// Asks for `attributes` and the key alone, unless they are too many for one expression.

@@ -27,7 +27,12 @@ fn items_are_found_and_the_rest_is_read() {
 
 #[test]
 fn an_absent_null_or_empty_key_is_the_end() {
-    for key in ["", r#","LastEvaluatedKey":{}"#, r#","LastEvaluatedKey":{ }"#, r#","LastEvaluatedKey":null"#] {
+    for key in [
+        "",
+        r#","LastEvaluatedKey":{}"#,
+        r#","LastEvaluatedKey":{ }"#,
+        r#","LastEvaluatedKey":null"#,
+    ] {
         let reply = read(&format!(r#"{{"Items":[],"Count":0{key}}}"#));
         assert_eq!(reply.last_evaluated_key, None, "{key}");
     }
@@ -35,7 +40,8 @@ fn an_absent_null_or_empty_key_is_the_end() {
 
 #[test]
 fn an_empty_page_with_a_key_goes_on() {
-    let reply = read(r#"{"Items":[],"Count":0,"ScannedCount":9,"LastEvaluatedKey":{"k":{"S":"1"}}}"#);
+    let reply =
+        read(r#"{"Items":[],"Count":0,"ScannedCount":9,"LastEvaluatedKey":{"k":{"S":"1"}}}"#);
     assert_eq!(reply.items, []);
     assert_eq!(reply.last_evaluated_key.as_deref(), Some(r#"{"k":{"S":"1"}}"#));
 }
