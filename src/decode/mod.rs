@@ -24,6 +24,8 @@ use bytes::Bytes;
 use crate::catalog::{Contract, Derived, Limits};
 use crate::model::{Batch, PageContent, RawFormat, RawPage, RawRows, Reason, ReasonCode};
 
+pub use dynamodb::{BadReply, DynamodbReply, dynamodb_item_reply, dynamodb_reply};
+
 use columns::{Context, FieldColumn};
 use compile::PathTree;
 use value::{Malformed, Slot};

@@ -18,6 +18,16 @@ impl<'a> Scanner<'a> {
         Self { bytes, pos: 0 }
     }
 
+    /// Bytes that were taken.
+    pub fn position(&self) -> usize {
+        self.pos
+    }
+
+    /// What was taken between here and `end`, a later place in the same line.
+    pub fn until(&self, end: &Self) -> &'a [u8] {
+        self.bytes.get(self.pos..end.pos).unwrap_or_default()
+    }
+
     /// The next byte that is not white space, not yet taken.
     pub fn peek(&mut self) -> Option<u8> {
         loop {

@@ -5,11 +5,14 @@
 //! value means to a contract (`columns`). Nothing here recurses.
 
 pub(in crate::decode) mod json;
+mod reply;
 
 use super::compile::PathTree;
 use super::value::{Items, Kind, Malformed, Members, Slot, Text, Value};
 use super::walk::Walk;
 use json::Scanner;
+
+pub use reply::{BadReply, DynamodbReply, dynamodb_item_reply, dynamodb_reply};
 
 /// Finds the contract's fields in a line, `{"Item":{…}}`, and checks all of it.
 pub(super) fn locate_line<'a>(

@@ -1,0 +1,115 @@
+use serde_json::Value;
+
+use super::super::canned::{Canned, Service, ok, refused};
+use super::*;
+use crate::decode::dynamodb_reply;
+use crate::error::ErrorKind;
+
+/// As no serialiser would write it.
+const PAGE: &str = r#"{ "Items":[ {"b":{"N":"1.50"},"a":{"S":"é"}} , {"a" : {"BOOL":true}}],"Count":2 ,"ScannedCount":4,
+    "LastEvaluatedKey":{"a":{"S":"é"}},"ConsumedCapacity":{"TableName":"t","CapacityUnits":2.5}}"#;
+
+fn request() -> Request {
+    Request { table: "orders".to_owned(), ..Request::default() }
+}
+
+async fn scan_page(reply: Canned) -> Result<Bytes, Fault> {
+    scan(&Service::new([reply]).client(), &request(), (0, 1), From::default()).await
+}
+
+async fn fault_of(reply: Canned, start_key: Option<Item>) -> Fault {
+    let from = From { start_key, limit: None };
+    scan(&Service::new([reply]).client(), &request(), (0, 1), from).await.unwrap_err()
+}
+
+/// Fails when an SDK no longer hands over the body: reading would go on, many times slower.
+#[tokio::test]
+async fn the_body_is_taken_as_it_came() {
+    assert_eq!(scan_page(ok(PAGE)).await.unwrap(), PAGE);
+    let client = Service::new([ok(PAGE)]).client();
+    let request = Request { key_condition: Some("a = :a".to_owned()), ..request() };
+    assert_eq!(query(&client, &request, From::default()).await.unwrap(), PAGE);
+    let item = r#"{ "Item":{"a":{"S":"x"}} }"#;
+    let client = Service::new([ok(item)]).client();
+    assert_eq!(get_item(&client, "orders", Item::new()).await.unwrap(), item);
+}
+
+#[tokio::test]
+async fn a_page_that_the_sdk_decoded_says_the_same() {
+    let client = Service::new([ok(PAGE)]).client();
+    let sent = client.scan().table_name("orders").send().await.unwrap();
+    let units = sent.consumed_capacity().and_then(|consumed| consumed.capacity_units());
+    let counts = (sent.count(), sent.scanned_count());
+    let page = page_json(sent.items(), counts, sent.last_evaluated_key(), units).to_string();
+    let (made, came) =
+        (dynamodb_reply(page.as_bytes()).unwrap(), dynamodb_reply(PAGE.as_bytes()).unwrap());
+    assert_eq!(made.items.len(), came.items.len());
+    assert_eq!(
+        (made.last_evaluated_key, made.scanned_count, made.consumed_milli_units),
+        (came.last_evaluated_key, came.scanned_count, came.consumed_milli_units)
+    );
+    let items = |page: &str| serde_json::from_str::<Value>(page).unwrap()["Items"].clone();
+    assert_eq!(items(&page), items(PAGE));
+}
+
+#[tokio::test]
+async fn a_wrong_checksum_is_a_passing_fault() {
+    let with = |crc32| Canned::Reply { status: 200, body: PAGE.to_owned(), crc32: Some(crc32) };
+    let right = crc32fast::hash(PAGE.as_bytes());
+    assert!(scan_page(with(right)).await.is_ok());
+    assert!(matches!(scan_page(with(right ^ 1)).await, Err(Fault::Passing(_))));
+}
+
+#[tokio::test]
+async fn what_may_pass_is_asked_again() {
+    for reply in [
+        Canned::Broken,
+        refused(400, "ProvisionedThroughputExceededException", ""),
+        refused(400, "ThrottlingException", ""),
+        refused(400, "RequestLimitExceeded", ""),
+        refused(500, "InternalServerError", ""),
+        Canned::Reply { status: 503, body: "<html>".to_owned(), crc32: None },
+        Canned::Reply { status: 400, body: "{\"__ty".to_owned(), crc32: None },
+    ] {
+        let fault = fault_of(reply.clone(), None).await;
+        assert!(matches!(fault, Fault::Passing(_)), "{reply:?}: {fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_will_not_pass_is_told_apart() {
+    for (code, kind) in [
+        ("ResourceNotFoundException", ErrorKind::Usage),
+        ("ValidationException", ErrorKind::Usage),
+        ("AccessDeniedException", ErrorKind::Permission),
+        ("SomethingNewException", ErrorKind::Unexpected),
+    ] {
+        match fault_of(refused(400, code, "why"), None).await {
+            Fault::Fatal(error) => assert_eq!(error.kind(), kind, "{error:?}"),
+            other => panic!("{code}: {other:?}"),
+        }
+    }
+    for code in ["ExpiredTokenException", "UnrecognizedClientException"] {
+        let fault = fault_of(refused(400, code, ""), None).await;
+        assert!(matches!(fault, Fault::Credentials(_)), "{code}: {fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_service_does_not_get_to_quote_a_key() {
+    let key = super::super::attribute::parse_item(r#"{"a":{"S":"secret"}}"#).unwrap();
+    let shown = async |message: &str, key: Option<Item>| match fault_of(
+        refused(400, "ValidationException", message),
+        key,
+    )
+    .await
+    {
+        Fault::Fatal(error) => format!("{error:?}"),
+        other => panic!("{other:?}"),
+    };
+    let quoting = "The provided starting key is outside: secret";
+    assert!(!shown(quoting, Some(key.clone())).await.contains("secret"));
+    let expression = "Invalid FilterExpression: Syntax error; token: \\\"==\\\"";
+    assert!(shown(expression, Some(key)).await.contains("Syntax error"));
+    assert!(shown("No such index: by_day", None).await.contains("by_day"));
+}
