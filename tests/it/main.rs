@@ -6,6 +6,7 @@
 mod catalog;
 mod cli;
 mod decode;
+mod live;
 mod pipeline;
 mod proxy;
 mod publish;

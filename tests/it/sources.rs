@@ -4,7 +4,7 @@
 mod dynamodb;
 #[path = "../../examples/generate_orders/generator/mod.rs"]
 #[allow(dead_code, reason = "the example's own way to print is not used here")]
-mod generator;
+pub mod generator;
 mod mongodb;
 mod samples;
 

@@ -1,0 +1,9 @@
+//! Live sources through the command: tables and collections on real servers, with faults between
+//! them and the program.
+
+mod faults;
+mod harness;
+mod interrupted;
+mod same_bytes;
+mod secrets;
+mod slices;
