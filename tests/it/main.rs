@@ -7,6 +7,7 @@ mod catalog;
 mod cli;
 mod decode;
 mod pipeline;
+mod proxy;
 mod publish;
 mod services;
 mod sinks;

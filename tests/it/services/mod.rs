@@ -45,12 +45,17 @@ pub fn unique_name(prefix: &str) -> String {
     format!("{prefix}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Runs a future on the runtime that the tests share, for tests that are not asynchronous.
-pub fn block_on<F: Future>(future: F) -> F::Output {
+/// The runtime that the tests share. What runs on it goes on while a test blocks its own thread.
+pub fn runtime() -> &'static Runtime {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
     });
-    RUNTIME.block_on(future)
+    &RUNTIME
+}
+
+/// Runs a future to its end, for tests that are not asynchronous.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    runtime().block_on(future)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the tests' own variables, not a job's")]
@@ -70,7 +75,7 @@ fn each_server_is_reached_without_an_asynchronous_test() {
     block_on(async {
         let tables = dynamodb::client(&dynamodb_url()).list_tables().send().await;
         assert!(tables.is_ok(), "{tables:?}");
-        let databases = mongodb::client(&mongodb_address()).await.list_database_names().await;
+        let databases = mongodb::client(&mongodb_address()).list_database_names().await;
         assert!(databases.is_ok(), "{databases:?}");
         let buckets = s3::client(&s3().url).list_buckets().send().await;
         assert!(buckets.is_ok(), "{buckets:?}");

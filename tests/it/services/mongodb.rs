@@ -23,8 +23,8 @@ pub struct Database {
 
 impl Database {
     /// A database that holds nothing; it comes to be with its first document.
-    pub async fn new() -> Self {
-        Self { client: client(&mongodb_address()).await, name: unique_name("shop") }
+    pub fn new() -> Self {
+        Self { client: client(&mongodb_address()), name: unique_name("shop") }
     }
 
     pub fn collection(&self, name: &str) -> mongodb::Collection<RawDocumentBuf> {
@@ -64,11 +64,13 @@ impl Database {
     }
 }
 
-/// A client of the server at `address`, which may be a proxy.
-pub async fn client(address: &str) -> Client {
+/// A client of the server at `address`, which may be a proxy. It never tries again.
+pub fn client(address: &str) -> Client {
     let options = ClientOptions::builder()
         .hosts(vec![ServerAddress::parse(address).unwrap()])
         .direct_connection(true)
+        .retry_reads(false)
+        .retry_writes(false)
         .build();
     Client::with_options(options).unwrap()
 }
@@ -89,7 +91,7 @@ pub fn documents_of_dump(dump: &Path) -> Vec<RawDocumentBuf> {
 
 #[tokio::test]
 async fn a_dump_is_loaded_into_a_collection() {
-    let database = Database::new().await;
+    let database = Database::new();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/orders-dump/shop/orders.bson");
     let loaded = database.load_dump("orders", &sample).await;
     assert!(loaded.len() > 1_100, "{}", loaded.len());
@@ -108,7 +110,7 @@ async fn a_dump_is_loaded_into_a_collection() {
 
 #[tokio::test]
 async fn documents_are_kept_with_ids_of_every_type() {
-    let database = Database::new().await;
+    let database = Database::new();
     let documents = [bson::rawdoc! { "_id": 1 }, bson::rawdoc! { "_id": "1" }];
     database.insert("orders", &documents).await;
     let count = database.collection("orders").count_documents(bson::doc! {}).await.unwrap();

@@ -1,6 +1,7 @@
 //! Buckets on the S3 stand-in: making one, what lies in it, emptying it.
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 
 use super::{s3, unique_name};
@@ -64,12 +65,13 @@ impl Bucket {
     }
 }
 
-/// A client of the server at `url`, which may be a proxy.
+/// A client of the server at `url`, which may be a proxy. It never tries again.
 pub fn client(url: &str) -> Client {
     let s3 = s3();
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(url)
+        .retry_config(RetryConfig::disabled())
         .region(Region::from_static("us-east-1"))
         .credentials_provider(Credentials::new(s3.access_key, s3.secret_key, None, None, "tests"))
         .force_path_style(true)
