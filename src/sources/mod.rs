@@ -49,6 +49,12 @@ pub trait Source: Send + Sync {
     /// wrong count, `Permission` and `Transient` from the store or service. Passing faults of a
     /// service are retried before they are an error.
     fn read(&self, split: &Split, after: Option<&Position>) -> BoxStream<'static, Result<RawPage>>;
+
+    /// How the source turned out to be read, which is what [`SourceSummary::consistency`] should
+    /// say once all is read; none when it was read as planned. A snapshot may be lost on the way.
+    fn consistency(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What a source needs to know of the run that reads it.

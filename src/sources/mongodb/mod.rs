@@ -1,9 +1,24 @@
 //! Rows of MongoDB collections.
 
+mod brackets;
 mod collection;
+mod connect;
+mod count;
+mod cursor;
 mod dump;
+mod faults;
+mod get;
 mod hop;
+mod ids;
+mod load;
+mod query;
+mod ranges;
+mod reply;
 mod sidecar;
+mod slice;
+mod snapshot;
 
 pub use collection::{LiveCollection, open_collection};
 pub use dump::{Mongodump, Stated};
+pub use get::find_one;
+pub use load::{Loaded, insert_all};
