@@ -112,6 +112,8 @@ pub struct DynamodbTable {
     pub values: BTreeMap<String, String>,
     /// Segments of a Scan; by the size of the table when absent.
     pub segments: Option<u32>,
+    /// Most items of a page; as many as the service puts into a megabyte when absent.
+    pub page_items: Option<u32>,
     /// Whether reads are strongly consistent, at twice the price.
     pub consistent_read: bool,
     /// Whether whole items are fetched, not only the attributes that the contract reads.

@@ -24,7 +24,7 @@ pub const DEFAULT_URI_VARIABLE: &str = "MONGODB_URI";
 const LABEL: &str = "[[source]]";
 const EXPORT: [&str; 1] = ["url"];
 const DUMP: [&str; 3] = ["url", "expected_rows", "expected_sha256"];
-const TABLE: [&str; 13] = [
+const TABLE: [&str; 14] = [
     "table",
     "index",
     "key_condition",
@@ -32,6 +32,7 @@ const TABLE: [&str; 13] = [
     "names",
     "values",
     "segments",
+    "page_items",
     "consistent_read",
     "projection",
     "max_rcu",
@@ -157,6 +158,7 @@ fn read_table(source: &Section<'_>, mistakes: &mut Mistakes<'_>) -> Option<Dynam
         names: source.optional("names", names, mistakes).unwrap_or_default(),
         values: source.optional("values", values, mistakes).unwrap_or_default(),
         segments: source.optional("segments", number_or_auto, mistakes).flatten(),
+        page_items: source.optional("page_items", positive, mistakes),
         consistent_read: source.optional("consistent_read", boolean, mistakes).unwrap_or(false),
         whole_items: source.optional("projection", is_whole, mistakes).unwrap_or(false),
         capacity: match (units, percent) {

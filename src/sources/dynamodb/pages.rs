@@ -126,10 +126,11 @@ impl Pages {
         client: Client,
         start_key: Option<Item>,
     ) -> Result<(Bytes, DynamodbReply), Fault> {
-        let limit = match &self.budget {
+        let affordable = match &self.budget {
             Some(budget) => Some(budget.admit().await),
             None => None,
         };
+        let limit = [affordable, self.request.page_items].into_iter().flatten().min();
         let from = From { start_key, limit };
         let bytes = match self.segment {
             Some(segment) => calls::scan(&client, &self.request, segment, from).await?,

@@ -28,6 +28,7 @@ const MAX_EXPRESSION_BYTES: usize = 4096;
 pub(super) struct Request {
     pub table: String,
     pub index: Option<String>,
+    pub page_items: Option<i32>,
     pub consistent_read: bool,
     pub key_condition: Option<String>,
     pub filter: Option<String>,
@@ -95,6 +96,7 @@ impl Request {
     ) -> Result<Self> {
         let mut request = Self {
             table: spec.table.clone(),
+            page_items: spec.page_items.map(|items| i32::try_from(items).unwrap_or(i32::MAX)),
             consistent_read: spec.consistent_read,
             filter: spec.filter.clone(),
             names: spec.names.clone().into_iter().collect(),

@@ -1,13 +1,18 @@
 //! A project whose jobs read live sources, orders to put into them, and the command run over it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use bson::spec::BinarySubtype;
+use bson::{Binary, Bson, Document, RawDocumentBuf, doc};
 use serde_json::Value;
 
 use crate::services;
+use crate::services::dynamodb::{Item, PK_SK, Table, items_of_export};
+use crate::services::mongodb::Database;
 use crate::sources::generator::{Dataset, Format, Options, Revisions, generate};
 
 /// The clock of every run.
@@ -94,6 +99,57 @@ impl Project {
     }
 }
 
+/// Orders in a table and in a collection, and what an undisturbed run makes of them.
+pub struct Shop {
+    pub project: Project,
+    pub items: Vec<Item>,
+    pub table: Table,
+    pub database: Database,
+}
+
+impl Shop {
+    /// A shop of `rows` orders.
+    pub fn new(rows: u64) -> Self {
+        let project = Project::new();
+        let items = items_of_export(&export_of_orders(&project.path(""), rows));
+        let documents: Vec<_> = items.iter().map(document_of).collect();
+        let (table, database) = services::block_on(async {
+            let (table, database) = (Table::create(PK_SK, &[]).await, Database::new());
+            table.put(&items).await;
+            database.insert("orders", &documents).await;
+            (table, database)
+        });
+        Self { project, items, table, database }
+    }
+
+    /// Settings of a source that reads the table, with `more`.
+    pub fn table_source(&self, more: &str) -> String {
+        format!("kind = \"dynamodb\"\ntable = \"{}\"\n{more}", self.table.name)
+    }
+
+    /// Settings of a source that reads the collection, with `more`.
+    pub fn collection_source(&self, more: &str) -> String {
+        let database = &self.database.name;
+        format!("kind = \"mongodb\"\ndatabase = \"{database}\"\ncollection = \"orders\"\n{more}")
+    }
+
+    /// The bytes that a run which nothing disturbs makes of `source`.
+    pub fn undisturbed(&self, source: &str) -> Sha256s {
+        self.project.job("undisturbed", source, "out/undisturbed", "");
+        let outcome = self.project.run("undisturbed");
+        assert_eq!(outcome["ledger"]["read"], self.items.len());
+        sha256s(&outcome)
+    }
+
+    pub fn delete(self) {
+        services::block_on(self.table.delete());
+        services::block_on(self.database.delete());
+    }
+}
+
+/// SHA-256 of each data file by day and name.
+pub type Sha256s = BTreeMap<(String, String), String>;
+
 pub fn mongodb_uri(address: &str) -> String {
     format!("mongodb://{address}/?directConnection=true&retryReads=false")
 }
@@ -103,7 +159,7 @@ pub fn stderr(output: &Output) -> String {
 }
 
 /// SHA-256 of each data file by day and name.
-pub fn sha256s(outcome: &Value) -> BTreeMap<(String, String), String> {
+pub fn sha256s(outcome: &Value) -> Sha256s {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let files = outcome["files"].as_array().unwrap().iter();
     files
@@ -115,13 +171,12 @@ pub fn sha256s(outcome: &Value) -> BTreeMap<(String, String), String> {
         .collect()
 }
 
-/// Writes `rows` orders of 2026-08-01 and 02 and says where they lie. Equal numbers give equal
-/// orders in both formats.
-pub fn orders(folder: &Path, format: Format, rows: u64) -> PathBuf {
+/// Writes a DynamoDB export of `rows` orders of 2026-08-01 and 02, and says where it lies.
+pub fn export_of_orders(folder: &Path, rows: u64) -> PathBuf {
     let options = Options {
         dataset: Dataset::Orders,
-        format,
-        out: folder.join(format!("{format:?}")),
+        format: Format::Dynamodb,
+        out: folder.join("export"),
         rows,
         first_row: 0,
         files: 3,
@@ -134,4 +189,44 @@ pub fn orders(folder: &Path, format: Format, rows: u64) -> PathBuf {
         clean: true,
     };
     generate(&options).unwrap().location
+}
+
+/// An item as a shop on MongoDB would keep it: the same values under the names that the contract
+/// reads there.
+pub fn document_of(item: &Item) -> RawDocumentBuf {
+    let mut document = Document::new();
+    let names: BTreeSet<&String> = item.keys().collect();
+    for name in names {
+        let value = bson_of(&item[name]);
+        match name.as_str() {
+            "order_id" => document.insert("_id", value),
+            "shipping_address" => document.insert("shipping", doc! { "address": value }),
+            name => document.insert(name, value),
+        };
+    }
+    RawDocumentBuf::try_from(&document).unwrap()
+}
+
+fn bson_of(value: &AttributeValue) -> Bson {
+    match value {
+        AttributeValue::S(text) => text.into(),
+        AttributeValue::N(number) => match number.parse::<i64>() {
+            Ok(integer) => integer.into(),
+            Err(_) => Bson::Decimal128(number.parse().unwrap()),
+        },
+        AttributeValue::B(bytes) => {
+            Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: bytes.as_ref().to_vec() })
+        }
+        AttributeValue::Bool(flag) => (*flag).into(),
+        AttributeValue::Null(_) => Bson::Null,
+        AttributeValue::Ns(numbers) => numbers.iter().map(Bson::from).collect::<Vec<_>>().into(),
+        AttributeValue::Bs(_) => Bson::Null, // of no field of the contract
+        AttributeValue::Ss(texts) => texts.iter().map(Bson::from).collect::<Vec<_>>().into(),
+        AttributeValue::L(values) => values.iter().map(bson_of).collect::<Vec<_>>().into(),
+        AttributeValue::M(members) => {
+            let members = members.iter().map(|(name, value)| (name.clone(), bson_of(value)));
+            Bson::Document(members.collect())
+        }
+        other => panic!("orders hold no {other:?}"),
+    }
 }

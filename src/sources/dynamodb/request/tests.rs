@@ -63,6 +63,7 @@ fn spec() -> DynamodbTable {
         values: [(":paid".to_owned(), r#"{"S":"paid"}"#.to_owned())].into(),
         segments: None,
         consistent_read: false,
+        page_items: None,
         whole_items: false,
         capacity: ReadCapacity::Unlimited,
         patience: std::time::Duration::ZERO,
