@@ -2,6 +2,7 @@
 //! size.
 
 mod dynamodb;
+mod dynamodb_table;
 #[path = "../../examples/generate_orders/generator/mod.rs"]
 #[allow(dead_code, reason = "the example's own way to print is not used here")]
 pub mod generator;

@@ -12,11 +12,12 @@ use crate::decode::offset;
 use crate::decode::value::Malformed;
 use crate::decode::walk::Walk;
 
-/// Digits that a number of capacity units may have; a page costs some hundred units.
-const MAX_CAPACITY_DIGITS: u8 = 18;
+/// Digits, and digits after the point, that a number of capacity units may have: as many as any
+/// double of that size is written with.
+const CAPACITY_DIGITS: (u8, u8) = (38, 18);
 
-/// Digits after the point of a number of units that are kept. The service counts in halves.
-const MILLI_DIGITS: u8 = 3;
+/// Parts that a thousandth of a unit has at that scale.
+const PARTS_OF_MILLI: u128 = 1_000_000_000_000_000;
 
 /// A page of items.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct DynamodbReply {
     pub last_evaluated_key: Option<String>,
     /// Items that were read, and charged for, to find these.
     pub scanned_count: u64,
-    /// Capacity units that were charged, in thousandths.
+    /// Capacity units that were charged, in thousandths; 0 when the reply does not say.
     pub consumed_milli_units: u64,
 }
 
@@ -178,7 +179,7 @@ fn whole_number(scanner: &mut Scanner<'_>, walk: &mut Walk) -> Result<u64, Malfo
     u64::try_from(number).map_err(|_| Malformed)
 }
 
-/// `CapacityUnits` of a consumed capacity, in thousandths.
+/// `CapacityUnits` of a consumed capacity, in thousandths; a part of one counts as one.
 fn capacity(scanner: &mut Scanner<'_>, walk: &mut Walk) -> Result<u64, Malformed> {
     let mut milli_units = 0;
     if scanner.take_word(b"null") {
@@ -188,9 +189,10 @@ fn capacity(scanner: &mut Scanner<'_>, walk: &mut Walk) -> Result<u64, Malformed
         if name != b"CapacityUnits" {
             return scanner.skip_value(walk);
         }
-        let units = number(scanner, walk)?;
-        let milli_digits = units.to_decimal(MAX_CAPACITY_DIGITS, MILLI_DIGITS);
-        milli_units = milli_digits.ok().and_then(|n| u64::try_from(n).ok()).ok_or(Malformed)?;
+        let (digits, scale) = CAPACITY_DIGITS;
+        let parts = number(scanner, walk)?.to_decimal(digits, scale).map_err(|_| Malformed)?;
+        let parts = u128::try_from(parts).map_err(|_| Malformed)?;
+        milli_units = u64::try_from(parts.div_ceil(PARTS_OF_MILLI)).map_err(|_| Malformed)?;
         Ok(())
     })?;
     Ok(milli_units)

@@ -74,10 +74,14 @@ impl Service {
 
     fn config(&self) -> SdkConfig {
         let credentials = Credentials::new("test", "test", None, None, "tests");
+        self.config_with(SharedCredentialsProvider::new(credentials))
+    }
+
+    pub(super) fn config_with(&self, credentials: SharedCredentialsProvider) -> SdkConfig {
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("eu-central-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .credentials_provider(credentials)
             .http_client(self.http_client())
             .build()
     }

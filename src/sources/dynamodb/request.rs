@@ -5,6 +5,7 @@
 //! matter. Does not own where a request goes on from (`pages`).
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
@@ -19,6 +20,9 @@ use crate::plan::{DynamodbQuery, DynamodbTable};
 
 /// Begin of the names that are kept for the program.
 const OWN_NAMES: [&str; 2] = ["#consign", ":consign"];
+
+/// Segments that the service allows.
+pub(super) const SEGMENTS: RangeInclusive<u32> = 1..=1_000_000;
 
 /// Bytes that the service takes of one expression.
 const MAX_EXPRESSION_BYTES: usize = 4096;
@@ -62,8 +66,15 @@ pub(super) fn check(spec: &DynamodbTable, slice: Option<&TableSlice>) -> Result<
     for (name, value) in &spec.values {
         parse_value(value).map_err(|error| error.with("value", name))?;
     }
-    if spec.segments == Some(0) {
-        return Err(usage("a table cannot be read in 0 segments"));
+    if let Some(segments) = spec.segments.filter(|segments| !SEGMENTS.contains(segments)) {
+        return Err(usage("a table cannot be read in so many segments")
+            .with("segments", segments)
+            .with_help(format!("choose from {} to {}", SEGMENTS.start(), SEGMENTS.end())));
+    }
+    let endpoint = spec.endpoint_url.as_deref().unwrap_or("https://");
+    if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+        return Err(usage("the endpoint is not a URL")
+            .with_help("write it with its scheme, for instance http://localhost:8000"));
     }
     let Some(query) = &spec.query else { return Ok(()) };
     if spec.segments.is_some() {

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use super::connection::{Connection, load_config};
 use super::describe::{Description, describe};
 use super::pages::Pages;
-use super::request::{Request, attributes_of, check};
+use super::request::{Request, SEGMENTS, attributes_of, check};
 use super::slice::TableSlice;
 use super::throttle::Throttle;
 use crate::error::{Error, ErrorKind, Result};
@@ -27,8 +27,6 @@ use crate::sources::{ReadContext, Source, SourcePlan};
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 /// Segments for each worker, at most.
 const SEGMENTS_PER_WORKER: u64 = 4;
-/// Segments that the service allows.
-const MAX_SEGMENTS: u32 = 1_000_000;
 
 /// A DynamoDB table, read while it is in use.
 #[derive(Debug, Clone)]
@@ -76,9 +74,7 @@ impl LiveTable {
     ) -> Result<Self> {
         let slice = context.slice.map(|slice| TableSlice::new(slice, context.contract));
         let slice = slice.transpose()?;
-        check(spec, slice.as_ref())
-            .and_then(|()| check_segments(spec.segments))
-            .map_err(|error| error.with("table", &spec.table))?;
+        check(spec, slice.as_ref()).map_err(|error| error.with("table", &spec.table))?;
         Ok(Self(Arc::new(Live {
             connection,
             spec: spec.clone(),
@@ -87,17 +83,6 @@ impl LiveTable {
             workers: u64::try_from(context.threads.max(1)).unwrap_or(1),
             reading: OnceCell::new(),
         })))
-    }
-}
-
-fn check_segments(segments: Option<u32>) -> Result<()> {
-    match segments {
-        None | Some(1..=MAX_SEGMENTS) => Ok(()),
-        Some(segments) => Err(Error::new(
-            ErrorKind::Usage,
-            format!("a table is read in 1 to {MAX_SEGMENTS} segments"),
-        )
-        .with("segments", segments)),
     }
 }
 
@@ -210,7 +195,7 @@ impl Live {
 fn auto_segments(bytes: u64, items: u64, workers: u64) -> u32 {
     let most = workers.saturating_mul(SEGMENTS_PER_WORKER).min(items).max(1);
     let segments = bytes.div_ceil(SEGMENT_BYTES).clamp(1, most);
-    u32::try_from(segments).unwrap_or(MAX_SEGMENTS).min(MAX_SEGMENTS)
+    u32::try_from(segments).unwrap_or(u32::MAX).min(*SEGMENTS.end())
 }
 
 /// The budget in thousandths of a unit a second; none when there is no limit.
@@ -264,7 +249,7 @@ mod tests {
         assert_eq!(auto_segments(SEGMENT_BYTES + 1, 1_000, 2), 2);
         assert_eq!(auto_segments(100 * gib, 1_000_000, 2), 8);
         assert_eq!(auto_segments(100 * gib, 3, 2), 3);
-        assert_eq!(auto_segments(u64::MAX, u64::MAX, u64::MAX), MAX_SEGMENTS);
+        assert_eq!(auto_segments(u64::MAX, u64::MAX, u64::MAX), 1_000_000);
     }
 
     #[test]

@@ -79,9 +79,15 @@ fn what_is_no_such_reply_is_refused() {
 
 #[test]
 fn units_are_exact_however_they_are_spelled() {
-    for (units, milli_units) in
-        [("0", 0), ("0.5", 500), ("128", 128_000), ("1.0E7", 10_000_000_000), ("5e-1", 500)]
-    {
+    for (units, milli_units) in [
+        ("0", 0),
+        ("0.5", 500),
+        ("0.0001", 1),
+        ("0.30000000000000004", 301),
+        ("128", 128_000),
+        ("1.0E7", 10_000_000_000),
+        ("5e-1", 500),
+    ] {
         let json = format!(
             r#"{{"Items":[],"Count":0,"ConsumedCapacity":{{"CapacityUnits":{units},"Table":{{"CapacityUnits":9}}}}}}"#
         );

@@ -2,6 +2,10 @@ use super::super::calls::{self, From};
 use super::super::canned::{Canned, Service, ok, refused};
 use super::super::request::Request;
 use super::*;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{
+    ProvideCredentials, SharedCredentialsProvider, future as provide,
+};
 
 const EMPTY: &str = r#"{"Items":[],"Count":0}"#;
 
@@ -55,6 +59,37 @@ async fn expired_credentials_are_read_again_once() {
     assert_eq!(error.kind(), ErrorKind::Permission);
     assert_eq!(service.loads.load(Ordering::Relaxed), 2);
     assert!(error.help().unwrap().contains("finished work is kept"));
+}
+
+/// A machine without credentials.
+#[derive(Debug)]
+struct NoCredentials;
+
+impl ProvideCredentials for NoCredentials {
+    fn provide_credentials<'a>(&'a self) -> provide::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        provide::ProvideCredentials::ready(Err(CredentialsError::not_loaded("nothing is set")))
+    }
+}
+
+#[tokio::test]
+async fn missing_credentials_are_no_passing_fault() {
+    let service = Service::new([ok(EMPTY)]);
+    let load: LoadConfig = Arc::new(move || {
+        let config = service.config_with(SharedCredentialsProvider::new(NoCredentials));
+        async move { config }.boxed()
+    });
+    let connection = Connection::open(load, None, Duration::from_secs(60)).await;
+    let request = Request { table: "orders".to_owned(), ..Request::default() };
+    let request = &request;
+    let call = |client: Client| async move {
+        calls::scan(&client, request, (0, 1), From::default()).await
+    };
+    let error = connection.ask("could not read a table", call).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Permission);
+    assert!(format!("{error:?}").contains("nothing is set"), "{error:?}");
 }
 
 #[test]

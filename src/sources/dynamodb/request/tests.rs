@@ -173,6 +173,8 @@ fn what_is_wrong_as_written_is_refused() {
         ("no DynamoDB JSON", value(":v", "paid")),
         ("no slice", DynamodbTable { query: by(None, "a > :slice_from"), ..spec() }),
         ("0 segments", DynamodbTable { segments: Some(0), ..spec() }),
+        ("too many segments", DynamodbTable { segments: Some(1_000_001), ..spec() }),
+        ("no URL", DynamodbTable { endpoint_url: Some("localhost:8000".to_owned()), ..spec() }),
         (
             "a query in segments",
             DynamodbTable { query: by(None, "a = b"), segments: Some(2), ..spec() },
