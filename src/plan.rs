@@ -97,6 +97,9 @@ impl SourceSpec {
     }
 }
 
+/// How long a service that throttles or fails is waited for, when nothing is said.
+pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(10 * 60);
+
 /// What to read of a DynamoDB table, and how gently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DynamodbTable {
@@ -124,6 +127,27 @@ pub struct DynamodbTable {
     pub patience: Duration,
     /// Endpoint instead of the region's.
     pub endpoint_url: Option<String>,
+}
+
+impl DynamodbTable {
+    /// All items of a table, by Scan, with what the contract reads of them.
+    #[must_use]
+    pub fn named(table: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            query: None,
+            filter: None,
+            names: BTreeMap::new(),
+            values: BTreeMap::new(),
+            segments: None,
+            page_items: None,
+            consistent_read: false,
+            whole_items: false,
+            capacity: ReadCapacity::Unlimited,
+            patience: DEFAULT_PATIENCE,
+            endpoint_url: None,
+        }
+    }
 }
 
 /// A Query: of the table, or of one of its indexes.
@@ -178,6 +202,30 @@ pub struct MongodbCollection {
     pub allow_plain_text: bool,
     /// How long passing faults are waited out without any progress.
     pub patience: Duration,
+}
+
+impl MongodbCollection {
+    /// All documents of a collection, with what the contract reads of them. The connection string
+    /// is yet to be looked up.
+    #[must_use]
+    pub fn named(uri_variable: &str, database: &str, collection: &str) -> Self {
+        Self {
+            uri: Sensitive::new(""),
+            uri_variable: uri_variable.to_owned(),
+            database: database.to_owned(),
+            collection: collection.to_owned(),
+            filter: None,
+            whole_documents: false,
+            sort: None,
+            limit: None,
+            read_preference: ReadPreference::Primary,
+            ranges: None,
+            batch_documents: None,
+            require_snapshot: false,
+            allow_plain_text: false,
+            patience: DEFAULT_PATIENCE,
+        }
+    }
 }
 
 /// Which members of a replica set may be read.

@@ -6,7 +6,10 @@
 mod catalog;
 mod completions;
 pub mod failure;
+mod get;
 mod job_args;
+mod live_place;
+mod load;
 mod output;
 mod plan;
 mod progress;
@@ -82,6 +85,8 @@ enum LogFormat {
 enum Command {
     Run(run::Run),
     Plan(plan::Plan),
+    Get(get::Get),
+    Load(load::Load),
     Verify(verify::Verify),
     Quarantine(quarantine::Quarantine),
     Catalog(catalog::CatalogCommand),
@@ -100,6 +105,8 @@ impl Cli {
         match self.command {
             Command::Run(command) => command.execute(&here),
             Command::Plan(command) => command.execute(&here),
+            Command::Get(command) => command.execute(&here),
+            Command::Load(command) => command.execute(&here),
             Command::Verify(command) => command.execute(&here),
             Command::Quarantine(command) => command.execute(&here),
             Command::Catalog(command) => command.execute(&here),

@@ -55,6 +55,14 @@ impl Environment {
         std::env::args_os().map(word).collect::<Vec<_>>().join(" ")
     }
 
+    /// Endpoint of DynamoDB that the environment names for the SDK.
+    #[must_use]
+    pub fn dynamodb_endpoint() -> Option<String> {
+        let value = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let url = value("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| value("AWS_ENDPOINT_URL"))?;
+        url.into_string().ok()
+    }
+
     /// The secret that the variable `name` holds.
     #[must_use]
     pub fn secret(name: &str) -> Option<Sensitive> {

@@ -131,23 +131,32 @@ fn slice(job: &Job, contract: &Contract, days: DaySelection) -> Result<Option<Sl
 }
 
 fn resolve_source(source: &SourceSpec, around: &Surroundings<'_>) -> Result<SourceSpec> {
+    let mut source = with_secrets(source, around.secret)?;
+    if let SourceSpec::DynamodbExport { url } | SourceSpec::Mongodump { url, .. } = &mut source {
+        *url = absolute_place(around.root, url)?;
+    }
+    Ok(source)
+}
+
+/// The source with the secrets that it names by their variables.
+///
+/// # Errors
+/// `Usage` when one is not set.
+pub fn with_secrets(
+    source: &SourceSpec,
+    secret: &dyn Fn(&str) -> Option<Sensitive>,
+) -> Result<SourceSpec> {
     let mut source = source.clone();
-    match &mut source {
-        SourceSpec::DynamodbExport { url } | SourceSpec::Mongodump { url, .. } => {
-            *url = absolute_place(around.root, url)?;
-        }
-        SourceSpec::Dynamodb(_) => {}
-        SourceSpec::Mongodb(collection) => {
-            let variable = &collection.uri_variable;
-            collection.uri = (around.secret)(variable).ok_or_else(|| {
-                Error::new(ErrorKind::Usage, "the connection string of MongoDB is not set")
-                    .with("variable", variable)
-                    .with_help(format!(
-                        "set {variable} in the environment, for instance to \
-                         mongodb://localhost:27017; it does not belong in the job"
-                    ))
-            })?;
-        }
+    if let SourceSpec::Mongodb(collection) = &mut source {
+        let variable = &collection.uri_variable;
+        collection.uri = secret(variable).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "the connection string of MongoDB is not set")
+                .with("variable", variable)
+                .with_help(format!(
+                    "set {variable} in the environment, for instance to \
+                     mongodb://localhost:27017; it does not belong in the job"
+                ))
+        })?;
     }
     Ok(source)
 }

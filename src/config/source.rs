@@ -4,7 +4,6 @@
 //! [`super::resolve()`].
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
@@ -13,11 +12,10 @@ use super::section::{Section, boolean, choice, count, duration, place, text};
 use crate::error::Result;
 use crate::model::Sensitive;
 use crate::plan::{
-    DynamodbQuery, DynamodbTable, MongodbCollection, ReadCapacity, ReadPreference, SourceSpec,
+    DEFAULT_PATIENCE, DynamodbQuery, DynamodbTable, MongodbCollection, ReadCapacity,
+    ReadPreference, SourceSpec,
 };
 
-/// How long a service that throttles or fails is waited for, when the job does not say.
-pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(10 * 60);
 /// Variable that holds the connection string of MongoDB, when the job names none.
 pub const DEFAULT_URI_VARIABLE: &str = "MONGODB_URI";
 

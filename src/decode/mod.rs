@@ -69,7 +69,7 @@ impl Decoder {
     pub fn decode(&mut self, page: &RawPage) -> Batch {
         let (bytes, ranges) = match &page.content {
             PageContent::Rows { bytes, .. } => {
-                let ranges = self.tile(bytes);
+                let ranges = row_ranges(self.format, bytes);
                 self.decode_rows(bytes, &ranges);
                 (bytes.clone(), ranges)
             }
@@ -96,27 +96,6 @@ impl Decoder {
             exclusions: Vec::new(),
             warnings: Vec::new(),
         }
-    }
-
-    /// Ranges of the rows that follow each other in `bytes`.
-    fn tile(&self, bytes: &Bytes) -> Vec<(u32, u32)> {
-        let mut ranges = Vec::new();
-        let mut start = 0;
-        while let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) {
-            let (len, step) = match self.format {
-                RawFormat::DynamodbJson | RawFormat::DynamodbItem => line_len(rest),
-                // Bytes that begin no document are one row to the end of the page.
-                RawFormat::Bson => {
-                    let len = bson::document_len(rest).unwrap_or(rest.len());
-                    (len, len)
-                }
-            };
-            if len > 0 {
-                ranges.push((offset(start), offset(start + len)));
-            }
-            start += step;
-        }
-        ranges
     }
 
     fn decode_rows(&mut self, bytes: &Bytes, ranges: &[(u32, u32)]) {
@@ -200,6 +179,28 @@ impl Decoder {
         }
         StructArray::new(self.schema.fields().clone(), arrays, None).into()
     }
+}
+
+/// Start and end of each row of `bytes`, rows of `format` that follow each other.
+#[must_use]
+pub fn row_ranges(format: RawFormat, bytes: &[u8]) -> Vec<(u32, u32)> {
+    let mut ranges = Vec::new();
+    let mut start = 0;
+    while let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) {
+        let (len, step) = match format {
+            RawFormat::DynamodbJson | RawFormat::DynamodbItem => line_len(rest),
+            // Bytes that begin no document are one row to the end of the page.
+            RawFormat::Bson => {
+                let len = bson::document_len(rest).unwrap_or(rest.len());
+                (len, len)
+            }
+        };
+        if len > 0 {
+            ranges.push((offset(start), offset(start + len)));
+        }
+        start += step;
+    }
+    ranges
 }
 
 /// The column with the names of the optional fields that a row does not have.

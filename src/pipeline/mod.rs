@@ -15,6 +15,8 @@ mod key_index;
 mod keys;
 mod ledger;
 mod live;
+mod load;
+mod lookup;
 mod merge;
 mod plan;
 mod quarantine;
@@ -44,6 +46,8 @@ use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
 
 pub use judge::{JudgedReason, Judgement, judge};
+pub use load::{LoadSummary, load};
+pub use lookup::{FoundRow, get};
 pub use plan::plan;
 pub use quarantine::quarantine;
 pub use verify::{VerifySummary, verify};

@@ -3,6 +3,7 @@
 //! Owns the [`Source`] trait and its implementations. Does not own decoding: no SDK or file
 //! format type leaves this folder, only bytes with their positions.
 
+mod file_rows;
 mod gzip;
 mod object;
 mod pages;
@@ -10,6 +11,8 @@ mod rows;
 
 pub mod dynamodb;
 pub mod mongodb;
+
+pub use file_rows::{FileRows, file_rows};
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;

@@ -26,3 +26,39 @@ pub async fn load(options: &AwsOptions) -> SdkConfig {
         None => config.into_builder().region(Region::new(FALLBACK_REGION)).build(),
     }
 }
+
+/// Whether the host of an endpoint is this machine.
+#[must_use]
+pub fn is_on_this_machine(endpoint_url: &str) -> bool {
+    let rest = endpoint_url.split_once("://").map_or(endpoint_url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_told_from_others() {
+        for here in
+            ["http://127.0.0.1:8000", "http://localhost", "https://[::1]:9/x", "localhost:1"]
+        {
+            assert!(is_on_this_machine(here), "{here}");
+        }
+        for there in [
+            "https://dynamodb.eu-west-1.amazonaws.com",
+            "http://127.0.0.1.example.org",
+            "http://localhost.example.org:8000",
+            "",
+            "http://10.0.0.1",
+        ] {
+            assert!(!is_on_this_machine(there), "{there}");
+        }
+    }
+}

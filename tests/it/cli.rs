@@ -53,9 +53,18 @@ fn project_with_job(text: &str) -> tempfile::TempDir {
 #[test]
 fn help_is_for_a_stranger() {
     insta::assert_snapshot!("help", stdout(&consign(&["--help"])));
-    for name in
-        ["run", "plan", "verify", "quarantine", "catalog", "schema", "reasons", "completions"]
-    {
+    for name in [
+        "run",
+        "plan",
+        "get",
+        "load",
+        "verify",
+        "quarantine",
+        "catalog",
+        "schema",
+        "reasons",
+        "completions",
+    ] {
         let help = consign(&[name, "--help"]);
         assert!(help.status.success());
         insta::assert_snapshot!(format!("help-{name}"), stdout(&help));

@@ -209,6 +209,18 @@ fn insecure(what: &str) -> Error {
     Error::new(ErrorKind::Usage, message)
 }
 
+/// Whether all hosts of the connection string of `spec` are this machine.
+///
+/// # Errors
+/// `Usage` when the connection string cannot be read.
+pub fn is_on_this_machine(spec: &MongodbCollection) -> Result<bool> {
+    let uri = ConnectionString::parse(spec.uri.expose()).map_err(|_| unreadable())?;
+    Ok(match uri.host_info {
+        HostInfo::HostIdentifiers(addresses) => addresses.iter().all(is_loopback),
+        _ => false,
+    })
+}
+
 fn is_loopback(address: &ServerAddress) -> bool {
     match address {
         ServerAddress::Tcp { host, .. } => {

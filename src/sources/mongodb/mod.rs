@@ -19,6 +19,7 @@ mod slice;
 mod snapshot;
 
 pub use collection::{LiveCollection, open_collection};
+pub use connect::is_on_this_machine;
 pub use dump::{Mongodump, Stated};
 pub use get::find_one;
 pub use load::{Loaded, insert_all};

@@ -89,7 +89,7 @@ fn a_table_is_read_through_cut_lost_and_damaged_replies() {
 
 #[test]
 fn a_connection_reset_at_any_page_number_changes_nothing() {
-    let mut shop = Shop::new(160);
+    let mut shop = Shop::new(320);
     let expected = shop.undisturbed(&shop.table_source(TABLE));
     let mut page = 0;
     loop {

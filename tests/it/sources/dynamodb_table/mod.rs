@@ -44,6 +44,7 @@ fn spec(table: &str) -> DynamodbTable {
         filter: None,
         names: BTreeMap::new(),
         values: BTreeMap::new(),
+        page_items: None,
         segments: None,
         consistent_read: false,
         whole_items: false,
