@@ -6,6 +6,7 @@ mod dynamodb;
 #[allow(dead_code, reason = "the example's own way to print is not used here")]
 mod generator;
 mod mongodb;
+mod mongodb_live;
 mod samples;
 
 use std::sync::Arc;
