@@ -7,6 +7,7 @@ mod dynamodb_table;
 #[allow(dead_code, reason = "the example's own way to print is not used here")]
 pub mod generator;
 mod mongodb;
+mod mongodb_live;
 mod samples;
 
 use std::sync::Arc;

@@ -80,7 +80,7 @@ impl LiveCollection {
     async fn cut(&self) -> Result<SourcePlan> {
         let reading = &self.reading;
         reading.look().await?;
-        reading.snapshot.take(&reading.connection).await?;
+        reading.snapshot.take(&reading.connection, reading.patience).await?;
         let cuts = cut(reading, self.ranges, self.threads).await?;
         let splits = splits(&reading.namespace(), &cuts);
         tracing::info!(
@@ -108,7 +108,7 @@ impl LiveCollection {
         }
         reading.look().await?;
         let consistency = &interrupted.summary.consistency;
-        reading.snapshot.take_up(consistency, &reading.connection).await?;
+        reading.snapshot.take_up(consistency, &reading.connection, reading.patience).await?;
         interrupted.summary.consistency = reading.snapshot.consistency();
         Ok(interrupted)
     }

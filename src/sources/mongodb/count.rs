@@ -134,13 +134,10 @@ fn differ(reading: &Reading, split: &str, bracket: Bracket, read: u64, counted: 
 /// # Errors
 /// What the server has against it.
 async fn counted(reading: &Reading, interval: &Interval) -> Result<Counts, Fault> {
-    patiently(reading.patience, || async {
-        match by_type(reading, interval).await {
-            Err(fault) if fault.remedy == Remedy::None => by_bracket(reading, interval).await,
-            counts => counts,
-        }
-    })
-    .await
+    match by_type(reading, interval).await {
+        Err(fault) if fault.remedy == Remedy::None => by_bracket(reading, interval).await,
+        counts => counts,
+    }
 }
 
 async fn by_type(reading: &Reading, interval: &Interval) -> Result<Counts, Fault> {
@@ -182,7 +179,9 @@ async fn aggregate(
     if let Some(read_concern) = reading.read_concern() {
         options.append(bson::cstr!("readConcern"), read_concern);
     }
-    reading.connection.aggregate(stages.collect(), options).await
+    let stages: Vec<_> = stages.collect();
+    let ask = || reading.connection.aggregate(stages.clone(), options.clone());
+    patiently(reading.patience, ask).await
 }
 
 fn documents(group: &RawDocumentBuf) -> u64 {

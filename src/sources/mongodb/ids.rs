@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn fields_of_a_document_keep_their_order() {
-        let sort = document(r#"{"b": 1, "a": -1}"#).unwrap();
-        assert_eq!(sort, rawdoc! { "b": 1, "a": -1 });
+        let sort = document(r#"{"b": {"$numberInt": "1"}, "a": -1}"#).unwrap();
+        assert_eq!(sort, rawdoc! { "b": 1, "a": -1_i64 });
     }
 
     #[test]

@@ -3,14 +3,14 @@
 //! A replica set keeps some minutes of history. All ranges read at the same cluster time, which
 //! the server names in its first answer. Does not own what is read.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
 use bson::{Document, Timestamp, rawdoc};
 
 use super::connect::Connection;
-use super::faults::{Fault, Remedy};
+use super::faults::{Fault, Remedy, patiently};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::SCAN_WINDOW;
 
@@ -54,8 +54,8 @@ impl Snapshot {
     /// # Errors
     /// `Usage` when one is required and the server gives none, `Permission` and `Transient` from
     /// the server.
-    pub(super) async fn take(&self, connection: &Connection) -> Result<()> {
-        self.keep(ask(connection, None).await, connection)
+    pub(super) async fn take(&self, connection: &Connection, patience: Duration) -> Result<()> {
+        self.keep(patiently(patience, || ask(connection, None)).await, connection)
     }
 
     /// Takes up the snapshot that an interrupted reading was read from, as [`consistency`] named
@@ -65,9 +65,16 @@ impl Snapshot {
     ///
     /// # Errors
     /// As [`Snapshot::take`].
-    pub(super) async fn take_up(&self, consistency: &str, connection: &Connection) -> Result<()> {
+    pub(super) async fn take_up(
+        &self,
+        consistency: &str,
+        connection: &Connection,
+        patience: Duration,
+    ) -> Result<()> {
         match cluster_time(consistency) {
-            Some(time) => self.keep(ask(connection, Some(time)).await, connection),
+            Some(time) => {
+                self.keep(patiently(patience, || ask(connection, Some(time))).await, connection)
+            }
             None if self.required => Err(refused(connection)),
             None => Ok(()),
         }

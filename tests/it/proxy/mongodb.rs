@@ -43,6 +43,8 @@ pub enum Fault {
         code: i32,
         name: &'static str,
     },
+    /// It is answered with this document here; the server never sees it.
+    Reply(RawDocumentBuf),
     /// It waits, then passes.
     Delay(Duration),
     /// The connection is closed; the server never sees it.
@@ -128,6 +130,10 @@ impl Proxy {
                     client.write_all(&request.error_reply(code, name)).await?;
                     continue;
                 }
+                Fault::Reply(document) => {
+                    client.write_all(&request.reply(&document)).await?;
+                    continue;
+                }
                 Fault::LoseReply | Fault::Truncate { .. } => {}
             }
             server.write_all(&request.bytes).await?;
@@ -205,6 +211,11 @@ impl Message {
         let document = rawdoc! {
             "ok": 0.0, "errmsg": "made up by the fault proxy", "code": code, "codeName": name
         };
+        self.reply(&document)
+    }
+
+    /// The bytes of a message that answers this one.
+    fn reply(&self, document: &RawDocumentBuf) -> Vec<u8> {
         let document = document.as_bytes();
         let length = i32::try_from(HEADER_BYTES + 5 + document.len()).unwrap();
         let header = [length, self.id(), self.id(), OP_MSG, 0].map(i32::to_le_bytes);

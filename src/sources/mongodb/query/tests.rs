@@ -73,7 +73,7 @@ fn the_filter_of_the_job_holds_with_that_of_the_range() {
 fn a_sort_or_a_limit_of_the_job_is_passed_on() {
     let sorted = MongodbCollection { sort: Some(r#"{"at": -1}"#.to_owned()), ..spec() };
     let command = find(&sorted, &[], &Interval::everything());
-    assert_eq!(command.get_document("sort").unwrap(), &doc! { "at": -1 });
+    assert_eq!(command.get_document("sort").unwrap(), &doc! { "at": -1_i64 });
     assert!(!Query::new(&sorted, &contract(&[]), None).unwrap().can_go_on());
 
     let limited = MongodbCollection { limit: Some(5), ..spec() };
