@@ -4,6 +4,7 @@
 mod faults;
 mod harness;
 mod interrupted;
+mod lookup;
 mod same_bytes;
 mod secrets;
 mod slices;

@@ -330,6 +330,7 @@ mod tests {
     fn spec(uri: &str) -> MongodbCollection {
         MongodbCollection {
             uri: Sensitive::new(uri),
+            uri_variable: "MONGODB_URI".to_owned(),
             database: "shop".to_owned(),
             collection: "orders".to_owned(),
             filter: None,

@@ -31,6 +31,7 @@ fn contract() -> Contract {
 fn spec_at(database: &Database, address: &str) -> MongodbCollection {
     MongodbCollection {
         uri: Sensitive::new(format!("mongodb://{address}/?directConnection=true")),
+        uri_variable: "MONGODB_URI".to_owned(),
         database: database.name.clone(),
         collection: "orders".to_owned(),
         filter: None,

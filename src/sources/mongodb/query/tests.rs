@@ -11,6 +11,7 @@ use crate::plan::ReadPreference;
 fn spec() -> MongodbCollection {
     MongodbCollection {
         uri: Sensitive::new("mongodb://localhost"),
+        uri_variable: "MONGODB_URI".to_owned(),
         database: "shop".to_owned(),
         collection: "orders".to_owned(),
         filter: None,
