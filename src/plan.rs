@@ -367,3 +367,6 @@ pub struct RejectBudget {
 
 /// Name of the rule under which rows of other days are counted.
 pub const OUTSIDE_WINDOW: &str = "outside_window";
+
+/// Name of the rule under which deletions are counted that no newer copy of their key overtook.
+pub const DELETED_IN_SOURCE: &str = "deleted_in_source";

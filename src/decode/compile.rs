@@ -31,7 +31,9 @@ impl PathTree {
         let mut tree = Self::default();
         for (index, field) in fields.into_iter().enumerate() {
             let path = match format {
-                RawFormat::DynamodbJson | RawFormat::DynamodbItem => &field.source.dynamodb,
+                RawFormat::DynamodbJson | RawFormat::DynamodbItem | RawFormat::DynamodbChange => {
+                    &field.source.dynamodb
+                }
                 RawFormat::Bson => &field.source.mongodb,
             };
             match path.split_last() {

@@ -16,18 +16,22 @@ mod walk;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, ListBuilder, StringBuilder, StructArray};
+use arrow::array::{ArrayRef, Int64Array, Int64Builder, ListBuilder, StringBuilder, StructArray};
 use arrow::datatypes::{DataType, Field as ArrowField, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 
 use crate::catalog::{Contract, Derived, Limits};
-use crate::model::{Batch, PageContent, RawFormat, RawPage, RawRows, Reason, ReasonCode};
+use crate::model::{
+    Batch, PageContent, RawFormat, RawPage, RawRows, Reason, ReasonCode, RowExclusion,
+};
+use crate::plan::DELETED_IN_SOURCE;
 
 pub use dynamodb::{BadReply, DynamodbReply, dynamodb_item_reply, dynamodb_reply};
 
 use columns::{Context, FieldColumn};
 use compile::PathTree;
+use dynamodb::Change;
 use value::{Malformed, Slot};
 use walk::{Facts, Walk};
 
@@ -40,7 +44,10 @@ pub struct Decoder {
     schema: SchemaRef,
     tree: PathTree,
     columns: Vec<FieldColumn>,
+    /// Whether each column is part of the key, which is all that a deletion has.
+    is_key: Vec<bool>,
     missing: Option<MissingFields>,
+    changes: Option<Changes>,
     context: Context,
 }
 
@@ -57,10 +64,12 @@ impl Decoder {
             schema: contract.decoded_schema(),
             tree: PathTree::new(read.iter().copied(), format),
             columns: read.iter().map(|field| FieldColumn::new(field, format)).collect(),
+            is_key: read.iter().map(|field| contract.key.contains(&field.name)).collect(),
             missing: wants_missing.then(|| {
                 let optional = read.iter().enumerate().filter(|(_, field)| !field.required);
                 MissingFields::new(optional.map(|(i, field)| (field.name.clone(), i)).collect())
             }),
+            changes: (format == RawFormat::DynamodbChange).then(Changes::default),
             context: Context::new(Walk::new(&contract.limits)),
         }
     }
@@ -86,14 +95,16 @@ impl Decoder {
         let columns = self.finish();
         let mut reasons = std::mem::take(&mut self.context.reasons);
         reasons.sort_by_key(|reason| reason.row);
+        let (written_at, exclusions) = self.changes.as_mut().map(Changes::finish).unzip();
         Batch {
             split: page.split,
             first_row: page.first_row,
             columns,
             business_dates: None,
+            written_at,
             raw: RawRows { format: self.format, bytes, offset_bytes: page.offset_bytes, ranges },
             reasons,
-            exclusions: Vec::new(),
+            exclusions: exclusions.unwrap_or_default(),
             warnings: Vec::new(),
         }
     }
@@ -117,27 +128,46 @@ impl Decoder {
             return self.refuse_row(ReasonCode::RowTooLarge);
         }
         slots.fill(Slot::Missing);
-        let located = match self.format {
-            RawFormat::DynamodbJson => {
-                dynamodb::locate_line(row, &mut self.tree, slots, &mut self.context.walk)
-            }
-            RawFormat::DynamodbItem => {
-                dynamodb::locate_item(row, &mut self.tree, slots, &mut self.context.walk)
-            }
-            RawFormat::Bson => bson::locate(row, &mut self.tree, slots, &mut self.context.walk),
-        };
-        if located == Err(Malformed) {
+        let Ok(change) = self.locate(row, slots) else {
             return self.refuse_row(ReasonCode::RowMalformed);
-        }
+        };
+        let is_deletion = change.is_some_and(|change| change.is_deletion);
         let facts = self.context.walk.facts;
         let before = self.context.reasons.len();
-        for (column, slot) in self.columns.iter_mut().zip(slots.iter()) {
-            column.append(*slot, &mut self.context);
+        for ((column, is_key), slot) in self.columns.iter_mut().zip(&self.is_key).zip(&*slots) {
+            if is_deletion && !is_key {
+                column.append_null();
+            } else {
+                column.append(*slot, &mut self.context);
+            }
         }
-        if let Some(missing) = &mut self.missing {
-            missing.append(slots);
+        match &mut self.missing {
+            Some(missing) if is_deletion => missing.builder.append_null(),
+            Some(missing) => missing.append(slots),
+            None => {}
+        }
+        if let Some(changes) = &mut self.changes {
+            changes.append(self.context.row, change);
         }
         self.hold_against_limits(facts, before);
+    }
+
+    /// Finds the fields of a row, and what it tells of a change when it is one.
+    fn locate<'a>(
+        &mut self,
+        row: &'a [u8],
+        slots: &mut [Slot<'a>],
+    ) -> Result<Option<Change>, Malformed> {
+        let (tree, walk) = (&mut self.tree, &mut self.context.walk);
+        match self.format {
+            RawFormat::DynamodbJson => dynamodb::locate_line(row, tree, slots, walk),
+            RawFormat::DynamodbItem => dynamodb::locate_item(row, tree, slots, walk),
+            RawFormat::Bson => bson::locate(row, tree, slots, walk),
+            RawFormat::DynamodbChange => {
+                return dynamodb::locate_change(row, tree, slots, walk).map(Some);
+            }
+        }
+        .map(|()| None)
     }
 
     /// Refuses the row for limits that it breaks, unless a field has told of it already.
@@ -162,6 +192,9 @@ impl Decoder {
         self.columns.iter_mut().for_each(FieldColumn::append_null);
         if let Some(missing) = &mut self.missing {
             missing.builder.append_null();
+        }
+        if let Some(changes) = &mut self.changes {
+            changes.append(self.context.row, None);
         }
         self.context.refuse(Reason::of_row(code));
     }
@@ -188,7 +221,9 @@ pub fn row_ranges(format: RawFormat, bytes: &[u8]) -> Vec<(u32, u32)> {
     let mut start = 0;
     while let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) {
         let (len, step) = match format {
-            RawFormat::DynamodbJson | RawFormat::DynamodbItem => line_len(rest),
+            RawFormat::DynamodbJson | RawFormat::DynamodbItem | RawFormat::DynamodbChange => {
+                line_len(rest)
+            }
             // Bytes that begin no document are one row to the end of the page.
             RawFormat::Bson => {
                 let len = bson::document_len(rest).unwrap_or(rest.len());
@@ -226,6 +261,34 @@ impl MissingFields {
             }
         }
         self.builder.append(true);
+    }
+}
+
+/// What the rows of a page tell of the changes that they are.
+#[derive(Debug)]
+struct Changes {
+    written_at: Int64Builder,
+    deletions: Vec<RowExclusion>,
+    rule: Arc<str>,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        let rule = Arc::from(DELETED_IN_SOURCE);
+        Self { written_at: Int64Builder::new(), deletions: Vec::new(), rule }
+    }
+}
+
+impl Changes {
+    fn append(&mut self, row: u32, change: Option<Change>) {
+        self.written_at.append_option(change.map(|change| change.written_at));
+        if change.is_some_and(|change| change.is_deletion) {
+            self.deletions.push(RowExclusion { row, rule: Arc::clone(&self.rule) });
+        }
+    }
+
+    fn finish(&mut self) -> (Int64Array, Vec<RowExclusion>) {
+        (self.written_at.finish(), std::mem::take(&mut self.deletions))
     }
 }
 

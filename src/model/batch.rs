@@ -2,7 +2,7 @@
 //!
 //! Does not own what a verdict means (see [`super::Reason`]) nor any rule that gives one.
 
-use arrow::array::Date32Array;
+use arrow::array::{Date32Array, Int64Array};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 
@@ -21,6 +21,10 @@ pub struct Batch {
     pub columns: RecordBatch,
     /// Business date of each row, null where it could not be told; set by the transform.
     pub business_dates: Option<Date32Array>,
+    /// When each row was written, µs since 1970, where rows are changes of items; null where it
+    /// cannot be read. A deletion is a change that [`crate::plan::DELETED_IN_SOURCE`] excludes: of
+    /// its columns only the key is filled.
+    pub written_at: Option<Int64Array>,
     /// Source bytes of each row.
     pub raw: RawRows,
     /// Reasons to refuse rows, ordered by row; several for one row are all kept.

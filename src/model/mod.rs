@@ -19,7 +19,7 @@ pub use ledger::{Ledger, SplitTally, Tally};
 pub use reason::{FoundType, Reason, ReasonCode};
 pub use sensitive::Sensitive;
 pub use split::{
-    ObjectPart, PageContent, Part, Position, RawFormat, RawPage, SCAN_WINDOW, SourcePlan,
+    CHANGES, ObjectPart, PageContent, Part, Position, RawFormat, RawPage, SCAN_WINDOW, SourcePlan,
     SourceSummary, Split, SplitId,
 };
 pub use sums::Sums;

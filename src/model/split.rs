@@ -103,6 +103,9 @@ pub enum RawFormat {
     DynamodbJson,
     /// A DynamoDB item as a reply of the service holds it: `{"id":{"S":"1"}}`.
     DynamodbItem,
+    /// One change of a DynamoDB item a line, as incremental exports hold it:
+    /// `{"Metadata":{…},"Keys":{…},"OldImage":{…},"NewImage":{…}}`.
+    DynamodbChange,
     /// BSON documents one after the other.
     Bson,
 }
@@ -114,6 +117,7 @@ impl RawFormat {
         match self {
             Self::DynamodbJson => "dynamodb_json",
             Self::DynamodbItem => "dynamodb_item",
+            Self::DynamodbChange => "dynamodb_change",
             Self::Bson => "bson",
         }
     }
@@ -180,8 +184,9 @@ pub struct SourceSummary {
     /// dump's own bytes. Equal fingerprints mean equal rows. For a live source over what is read
     /// and when reading began: two readings are never taken for the same.
     pub fingerprint: String,
-    /// `point_in_time` for an export; `unordered_dump` for a mongodump; for a live source
-    /// `scan-window [t0, t1]`, the instants between which every row was read, or
+    /// `point_in_time` for a full export; `changes [t0, t1]` for an incremental one, the instants
+    /// from and before which its changes were written; `unordered_dump` for a mongodump; for a
+    /// live source `scan-window [t0, t1]`, the instants between which every row was read, or
     /// `snapshot [t]`.
     pub consistency: String,
     /// Instant the data stands for (RFC 3339, UTC), when the source says so.
@@ -196,6 +201,12 @@ pub struct SourceSummary {
 }
 
 impl SourceSummary {
+    /// Whether the source holds what changed, and not all that there is.
+    #[must_use]
+    pub fn holds_changes_only(&self) -> bool {
+        self.consistency.starts_with(CHANGES)
+    }
+
     /// Says between which instants a live source was read, unless it was read as a snapshot.
     pub fn set_scan_window(&mut self, from: Timestamp, to: Timestamp) {
         if self.consistency.starts_with(SCAN_WINDOW) {
@@ -213,6 +224,10 @@ pub struct SourcePlan {
     /// The work, in source order.
     pub splits: Vec<Split>,
 }
+
+/// [`SourceSummary::consistency`] of a source that holds what changed between two instants, before
+/// it is said which.
+pub const CHANGES: &str = "changes";
 
 /// [`SourceSummary::consistency`] of a source that is read while it changes, before it is known
 /// between which instants.

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FileFormat, Ledger, SplitId, Sums, Tally};
-use crate::plan::{OUTSIDE_WINDOW, RejectBudget};
+use crate::plan::{DELETED_IN_SOURCE, OUTSIDE_WINDOW, RejectBudget};
 use crate::sinks::{Destination, WrittenFile, compare, filtered_rows, quarantine, reread};
 use crate::state::Checkpoint;
 
@@ -19,15 +19,15 @@ use super::write::WrittenDay;
 /// Reasons that a refusal names.
 const TOP_REASONS: usize = 5;
 
-/// Why the reject budget refuses the run; `None` when it does not. Rows outside the window do
-/// not count as read: a job over one day of a full export is judged by that day.
+/// Why the reject budget refuses the run; `None` when it does not. Rows outside the window and
+/// deletions do not count as read: a job is judged by the rows that its days could have.
 pub(super) fn over_budget(
     budget: RejectBudget,
     run: &Tally,
     reasons: &BTreeMap<String, u64>,
 ) -> Option<String> {
-    let outside = run.excluded_by_rule.get(OUTSIDE_WINDOW).copied().unwrap_or(0);
-    let rows = run.read - outside;
+    let excluded = |rule: &str| run.excluded_by_rule.get(rule).copied().unwrap_or(0);
+    let rows = run.read - excluded(OUTSIDE_WINDOW) - excluded(DELETED_IN_SOURCE);
     let rejects = run.quarantined;
     let too_many = budget.max_rows.is_some_and(|max| rejects > max)
         || u128::from(rejects) * 1_000_000 > u128::from(rows) * u128::from(budget.max_millionths);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_is_a_share_of_the_rows_in_the_window() {
+    fn the_budget_is_a_share_of_the_rows_that_the_days_could_have() {
         let budget = RejectBudget { max_millionths: 10_000, max_rows: None };
         let reasons = BTreeMap::from([("email_invalid".to_owned(), 2)]);
         assert_eq!(over_budget(budget, &tally(100, 1, 0), &reasons), None);
@@ -213,6 +213,9 @@ mod tests {
             over_budget(budget, &tally(150, 1, 60), &reasons).unwrap(),
             "1 of 90 rows were refused, the job's budget is 1 %; most often: email_invalid 2"
         );
+        let mut with_deletions = tally(150, 1, 40);
+        with_deletions.add_excluded(DELETED_IN_SOURCE, 20);
+        assert!(over_budget(budget, &with_deletions, &reasons).unwrap().contains("1 of 90 rows"));
         let budget = RejectBudget { max_millionths: 1_000_000, max_rows: Some(3) };
         assert_eq!(over_budget(budget, &tally(10, 3, 0), &reasons), None);
         assert!(over_budget(budget, &tally(10, 4, 0), &reasons).is_some());

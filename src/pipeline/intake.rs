@@ -36,6 +36,17 @@ impl Intake {
     }
 }
 
+/// A day made of changes alone would miss every row that did not change.
+fn refuse_changes_alone(summaries: &[SourceSummary]) -> Result<()> {
+    if summaries.iter().all(SourceSummary::holds_changes_only) {
+        let why = "the job's sources hold what changed, and nothing that it changed from";
+        return Err(Error::new(ErrorKind::Usage, why)
+            .with("sources", summaries.len())
+            .with_help("name the full export that the changes continue, before them in the job"));
+    }
+    Ok(())
+}
+
 /// Opens every source, checks what it says about itself and numbers its splits. `live` is the
 /// staging folder of a run with live sources, where an interrupted reading is looked for and the
 /// present one is noted.
@@ -73,6 +84,7 @@ pub(super) fn open(
         }
         intake.add(index, source, planned)?;
     }
+    refuse_changes_alone(&intake.summaries)?;
     if let Some(staging) = live {
         staging.save_reading(&reading)?;
     }

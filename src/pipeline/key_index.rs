@@ -30,7 +30,8 @@ pub(super) mod column {
     pub const ROW: usize = 2;
     pub const VERDICT: usize = 3;
     pub const DAY: usize = 4;
-    pub const SPLIT: usize = 5;
+    pub const WRITTEN_AT: usize = 5;
+    pub const SPLIT: usize = 6;
 }
 
 /// One row of an index.
@@ -40,6 +41,8 @@ pub(super) struct Entry<'a> {
     pub row: u64,
     pub verdict: Verdict,
     pub day: Option<i32>,
+    /// When the row was written, µs since 1970, if it is a change of an item.
+    pub written_at: Option<i64>,
 }
 
 /// An index in the making.
@@ -57,6 +60,7 @@ struct Bucket {
     rows: UInt64Builder,
     verdicts: UInt16Builder,
     days: Date32Builder,
+    written_at: Int64Builder,
 }
 
 impl KeyIndexBuilder {
@@ -74,7 +78,8 @@ impl KeyIndexBuilder {
         bucket.rows.append_value(entry.row);
         bucket.verdicts.append_value(entry.verdict.to_code());
         bucket.days.append_option(entry.day);
-        self.bytes += entry.key.len() + size_of::<(u32, i64, u64, u16, i32)>();
+        bucket.written_at.append_option(entry.written_at);
+        self.bytes += entry.key.len() + size_of::<(u32, i64, u64, u16, i32, i64)>();
     }
 
     /// Bytes held in memory.
@@ -111,12 +116,13 @@ impl KeyIndexBuilder {
 
 impl Bucket {
     fn finish(&mut self, schema: &SchemaRef) -> Result<RecordBatch> {
-        let columns: [&mut dyn ArrayBuilder; 5] = [
+        let columns: [&mut dyn ArrayBuilder; 6] = [
             &mut self.keys,
             &mut self.versions,
             &mut self.rows,
             &mut self.verdicts,
             &mut self.days,
+            &mut self.written_at,
         ];
         let columns: Vec<ArrayRef> = columns.map(|c| c.finish()).into();
         RecordBatch::try_new(Arc::clone(schema), columns)
@@ -157,6 +163,7 @@ fn staged_schema() -> SchemaRef {
         Field::new("row", DataType::UInt64, true),
         Field::new("verdict", DataType::UInt16, true),
         Field::new("day", DataType::Date32, true),
+        Field::new("written_at", DataType::Int64, true),
     ]))
 }
 

@@ -6,6 +6,7 @@
 
 mod candidates;
 mod commit;
+mod deletions;
 mod extract;
 mod gate;
 mod identity;

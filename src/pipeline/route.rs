@@ -1,16 +1,17 @@
 //! Where each row of a batch goes: on as a candidate, to the quarantine, or out by a rule.
 //!
 //! Owns the order of precedence: an exclusion is judged before reasons, reasons before the rest.
-//! Does not own the verdicts (`decode`, `transform`), and does not yet compare copies of a key.
+//! A deletion is an exclusion as long as its key can be read. Does not own the verdicts (`decode`, `transform`), and does not yet compare copies of a key.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, UInt64Array};
+use arrow::array::{Array, ArrayRef, UInt64Array};
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Batch, Reason, ReasonCode, RowReason};
+use crate::plan::{DELETED_IN_SOURCE, OUTSIDE_WINDOW};
 use crate::state::Verdicts;
 
 /// What was decided about a row on its own.
@@ -25,6 +26,9 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
+    /// The row tells that its item was deleted.
+    pub(super) const DELETED: Self = Self::Excluded(1);
+
     /// The verdict as staged in the key index.
     pub(super) fn to_code(self) -> u16 {
         match self {
@@ -44,7 +48,8 @@ impl Verdict {
     }
 }
 
-/// Names of everything that can exclude a row: the window, then the contract's rules.
+/// Names of everything that can exclude a row: the window, deletions ([`Verdict::DELETED`]), then
+/// the contract's rules.
 #[derive(Debug, Clone)]
 pub(super) struct ExclusionNames(Vec<Arc<str>>);
 
@@ -52,7 +57,8 @@ impl ExclusionNames {
     /// The names for a contract.
     pub(super) fn new(contract: &Contract) -> Self {
         let rules = contract.rules.iter().map(|rule| Arc::clone(&rule.name));
-        Self(std::iter::once(Arc::from(crate::plan::OUTSIDE_WINDOW)).chain(rules).collect())
+        let own = [OUTSIDE_WINDOW, DELETED_IN_SOURCE].map(Arc::from);
+        Self(own.into_iter().chain(rules).collect())
     }
 
     /// The name at an index of [`Verdict::Excluded`].
@@ -118,6 +124,8 @@ pub(super) fn route(
     names: &ExclusionNames,
 ) -> Result<Routed> {
     refuse_rows_without_day(&mut batch, contract);
+    let key: Vec<&ArrayRef> =
+        contract.key.iter().filter_map(|name| batch.columns.column_by_name(name)).collect();
     let rows = batch.num_rows();
     let mut verdicts = Vec::with_capacity(rows);
     let mut reasons = Vec::with_capacity(rows);
@@ -131,7 +139,13 @@ pub(super) fn route(
         let exclusion = batch.exclusions.get(next_exclusion).filter(|e| e.row as usize == row);
         verdicts.push(if let Some(exclusion) = exclusion {
             next_exclusion += 1;
-            Verdict::Excluded(names.index(&exclusion.rule)?)
+            match Verdict::Excluded(names.index(&exclusion.rule)?) {
+                // Which row it deletes cannot be told, and that must be seen.
+                Verdict::DELETED if key.iter().any(|part| part.is_null(row)) => {
+                    Verdict::Quarantined
+                }
+                verdict => verdict,
+            }
         } else if next_reason > start {
             Verdict::Quarantined
         } else {

@@ -15,6 +15,7 @@ use crate::model::SplitId;
 use crate::state::{Checkpoint, Staging, Verdicts};
 use crate::transform::frames;
 
+use super::deletions;
 use super::key_index::{self, BUCKETS, column};
 use super::route::{ExclusionNames, Verdict};
 use super::row_set::RowSet;
@@ -29,7 +30,8 @@ pub(super) struct Struck {
 }
 
 /// Strikes every row of which a newer copy was read: the newest by the contract's version field
-/// decides, before it is judged; of equal versions the one read last.
+/// decides, before it is judged; of equal versions the one read last. Deletions take part with
+/// the versions that `deletions` gives them.
 pub(super) fn older_copies(
     staging: &Staging,
     checkpoints: &[Checkpoint],
@@ -38,7 +40,8 @@ pub(super) fn older_copies(
     let found = per_bucket(|index| {
         let rows = key_index::bucket(staging, checkpoints, |c| &c.indexes, index)?;
         let keys = [column::KEY, column::VERSION, column::SPLIT, column::ROW];
-        let older = frames::older_copies(&project(&rows, &keys)?)?;
+        let compared = deletions::with_versions(&rows)?;
+        let older = frames::older_copies(&project(&compared, &keys)?)?;
         Ok((rows, older))
     })?;
     Ok(Struck::collect(found, &RowSet::default(), names))

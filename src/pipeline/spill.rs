@@ -210,8 +210,9 @@ impl<'a> Spill<'a> {
     }
 }
 
-/// Adds the rows whose key (and version, when copies are compared) could be read. Without
-/// versions only candidates count: unique values bind the rows that may be published.
+/// Adds the rows whose key (and version, when copies are compared) could be read. A deletion has
+/// the version of the instant it was written. Without versions only candidates count: unique
+/// values bind the rows that may be published.
 fn add_entries(
     index: &mut KeyIndexBuilder,
     routed: &Routed,
@@ -220,7 +221,10 @@ fn add_entries(
 ) {
     for row in 0..routed.verdicts.len() {
         let verdict = routed.verdicts[row];
+        let written_at = routed.batch.written_at.as_ref();
+        let written_at = written_at.filter(|at| at.is_valid(row)).map(|at| at.value(row));
         let version = match versions {
+            Some(_) if verdict == Verdict::DELETED => written_at,
             Some(versions) => versions.is_valid(row).then(|| versions.value(row)),
             None => (verdict == Verdict::Candidate).then_some(0),
         };
@@ -231,6 +235,7 @@ fn add_entries(
             row: routed.batch.first_row + row as u64,
             verdict,
             day: routed.day(row),
+            written_at,
         });
     }
 }

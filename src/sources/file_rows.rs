@@ -36,14 +36,14 @@ pub async fn file_rows(url: &str, max_row_bytes: u64, aws: &AwsOptions) -> Resul
     if name.ends_with(".bson") {
         let dump =
             Mongodump::new(open_existing(folder, aws).await?, file, Stated::default(), options);
-        return Ok(FileRows { format: RawFormat::Bson, rows: rows_of(dump).await? });
+        return rows_of(dump).await;
     }
     if [".json", ".jsonl", ".ndjson"].iter().any(|ending| name.ends_with(ending)) {
         let Location { store, prefix, .. } = open_existing(folder, aws).await?;
         return lines(&Folder { store, prefix }, file, options).await;
     }
-    let export = DynamodbExport::new(open_existing(url, aws).await?, options);
-    Ok(FileRows { format: RawFormat::DynamodbJson, rows: rows_of(export).await? })
+    let export = DynamodbExport::new(open_existing(url, aws).await?, None, options);
+    rows_of(export).await
 }
 
 async fn lines(folder: &Folder, file: &str, options: ReadOptions) -> Result<FileRows> {
@@ -68,31 +68,29 @@ async fn lines(folder: &Folder, file: &str, options: ReadOptions) -> Result<File
     Ok(FileRows { format: split.format, rows: rows_of_pages(pages) })
 }
 
-async fn rows_of(source: impl Source + 'static) -> Result<BoxStream<'static, Result<Bytes>>> {
+async fn rows_of(source: impl Source + 'static) -> Result<FileRows> {
     let splits = source.plan().await?.splits;
+    let format = splits.first().map_or(RawFormat::DynamodbJson, |split| split.format);
     let pages = stream::iter(splits).flat_map(move |split| source.read(&split, None));
-    Ok(rows_of_pages(pages.boxed()))
+    Ok(FileRows { format, rows: rows_of_pages(pages.boxed()) })
 }
 
 fn rows_of_pages(pages: BoxStream<'static, Result<RawPage>>) -> BoxStream<'static, Result<Bytes>> {
     let rows = pages.map_ok(|page| {
-        let rows = match page.content {
+        let (bytes, ranges) = match page.content {
             PageContent::Rows { format, bytes } => {
                 let ranges = row_ranges(format, &bytes);
-                ranges
-                    .into_iter()
-                    .map(|(start, end)| Ok(bytes.slice(start as usize..end as usize)))
-                    .collect()
+                (bytes, ranges)
             }
-            PageContent::Embedded { bytes, ranges, .. } => ranges
-                .into_iter()
-                .map(|(start, end)| Ok(bytes.slice(start as usize..end as usize)))
-                .collect(),
+            PageContent::Embedded { bytes, ranges, .. } => (bytes, ranges),
             PageContent::Oversized { row_bytes, .. } => {
                 let message = "a row is larger than any service takes";
-                vec![Err(Error::new(ErrorKind::Usage, message).with("bytes", row_bytes))]
+                let error = Error::new(ErrorKind::Usage, message).with("bytes", row_bytes);
+                return stream::iter(vec![Err(error)]);
             }
         };
+        let row = |(start, end)| Ok(bytes.slice(start as usize..end as usize));
+        let rows: Vec<_> = ranges.into_iter().map(row).collect();
         stream::iter(rows)
     });
     rows.try_flatten().boxed()

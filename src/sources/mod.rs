@@ -94,7 +94,8 @@ pub async fn open(spec: &SourceSpec, context: ReadContext<'_>) -> Result<Box<dyn
     let options = ReadOptions::new(context.contract.limits.max_row_bytes);
     match spec {
         SourceSpec::DynamodbExport { url } => {
-            Ok(Box::new(DynamodbExport::new(open_existing(url, context.aws).await?, options)))
+            let folder = open_existing(url, context.aws).await?;
+            Ok(Box::new(DynamodbExport::new(folder, Some(context.contract), options)))
         }
         SourceSpec::Dynamodb(table) => Ok(Box::new(dynamodb::open_table(table, context).await?)),
         SourceSpec::Mongodb(collection) => {

@@ -23,10 +23,13 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// The path of `below`, which may descend through folders.
+    /// The path of `below`, which may descend through folders, and climb out of this one by `..`.
     pub(super) fn path(&self, below: &str) -> Path {
         let part = |name| PathPart::parse(name).unwrap_or_else(|_| PathPart::from(name));
-        below.split('/').fold(self.prefix.clone(), |path, name| path.join(part(name)))
+        below.split('/').fold(self.prefix.clone(), |path, name| match name {
+            ".." => path.parts().take(path.parts().count().saturating_sub(1)).collect(),
+            name => path.join(part(name)),
+        })
     }
 
     /// The bytes of the object `below`, or none when there is none.

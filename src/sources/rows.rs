@@ -132,7 +132,9 @@ impl RowCutter {
 
     fn next(&mut self, at_end: bool) -> Result<Next, Fault> {
         match self.format {
-            RawFormat::DynamodbJson | RawFormat::DynamodbItem => Ok(self.next_line(at_end)),
+            RawFormat::DynamodbJson | RawFormat::DynamodbItem | RawFormat::DynamodbChange => {
+                Ok(self.next_line(at_end))
+            }
             RawFormat::Bson => self.next_document(at_end),
         }
     }

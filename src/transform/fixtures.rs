@@ -73,6 +73,7 @@ pub(super) fn batch_of(columns: RecordBatch) -> Batch {
         },
         columns,
         business_dates: None,
+        written_at: None,
         reasons: vec![],
         exclusions: vec![],
         warnings: vec![],

@@ -31,6 +31,7 @@ impl Step for LeaveOutOtherDays {
             let rule = &self.rule;
             let others = others.map(|(row, _)| RowExclusion { row, rule: Arc::clone(rule) });
             batch.exclusions.extend(others);
+            batch.exclusions.sort_by_key(|exclusion| exclusion.row);
         }
         batch
     }
@@ -62,6 +63,10 @@ mod tests {
             .map(|e| (e.row, e.rule.to_string()))
             .collect();
         assert_eq!(left_out, [(0, OUTSIDE_WINDOW.to_owned()), (2, OUTSIDE_WINDOW.to_owned())]);
+        rows.exclusions.push(RowExclusion { row: 1, rule: Arc::from("before") });
+        let left_out: Vec<_> = step.apply(rows.clone()).exclusions.iter().map(|e| e.row).collect();
+        assert_eq!(left_out, [0, 1, 2], "in the order of the rows");
+        rows.exclusions.clear();
         assert!(LeaveOutOtherDays::new(DaySelection::Found).apply(rows).exclusions.is_empty());
     }
 

@@ -1,5 +1,6 @@
 //! Decoding: every rule that a value, a row or a page can break, and that none breaks a decoder.
 
+mod changes;
 mod contract;
 mod properties;
 mod rules;

@@ -1,6 +1,7 @@
 //! Whole runs: from files of a source to a published day, and what must never happen on the way.
 
 mod cases;
+mod changes;
 pub mod harness;
 mod interrupted;
 mod published;

@@ -66,6 +66,7 @@ fn batch(contract: &Contract, columns: Vec<ArrayRef>) -> Batch {
         },
         columns,
         business_dates: None,
+        written_at: None,
         reasons: vec![],
         exclusions: vec![],
         warnings: vec![],

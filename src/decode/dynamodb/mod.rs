@@ -8,6 +8,7 @@ pub(in crate::decode) mod json;
 mod reply;
 
 use super::compile::PathTree;
+use super::number::Exact;
 use super::value::{Items, Kind, Malformed, Members, Slot, Text, Value};
 use super::walk::Walk;
 use json::Scanner;
@@ -39,6 +40,75 @@ pub(super) fn locate_item<'a>(
     walk: &mut Walk,
 ) -> Result<(), Malformed> {
     locate(Scanner::new(row), tree, slots, walk)?.expect_end()
+}
+
+/// What a line of an incremental export tells of its item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Change {
+    /// When it was written, µs since 1970.
+    pub written_at: i64,
+    /// Whether the item is no more: only its keys were found.
+    pub is_deletion: bool,
+}
+
+/// Finds the contract's fields in a change, `{"Metadata":{…},"Keys":{…},"NewImage":{…}}`: in the
+/// new image, or in the keys when there is none. Other members must be JSON and are passed over.
+pub(super) fn locate_change<'a>(
+    row: &'a [u8],
+    tree: &mut PathTree,
+    slots: &mut [Slot<'a>],
+    walk: &mut Walk,
+) -> Result<Change, Malformed> {
+    let mut scanner = Scanner::new(row);
+    scanner.expect(b'{')?;
+    let mut line = Cursor::new(scanner, Tag::M);
+    let (mut written_at, mut keys, mut is_deletion) = (None, None, true);
+    while !line.at_end(b'}')? {
+        let name = line.scanner.name()?;
+        if name.is(b"NewImage") {
+            if !is_deletion {
+                return Err(Malformed);
+            }
+            is_deletion = false;
+            line.scanner = locate(line.scanner, tree, slots, walk)?;
+            continue;
+        }
+        // Limits speak of the row, not of what stands beside it.
+        let (value, facts) = (line.scanner, walk.facts);
+        line.scanner.skip_value(walk)?;
+        let twice = if name.is(b"Metadata") {
+            written_at.replace(write_time(value, walk)?).is_some()
+        } else {
+            name.is(b"Keys") && keys.replace(value).is_some()
+        };
+        walk.facts = facts;
+        if twice {
+            return Err(Malformed);
+        }
+    }
+    line.scanner.expect_end()?;
+    if is_deletion {
+        locate(keys.ok_or(Malformed)?, tree, slots, walk)?;
+    }
+    Ok(Change { written_at: written_at.ok_or(Malformed)?, is_deletion })
+}
+
+/// The instant in the metadata of a change, `{"WriteTimestampMicros":{"N":"1"}}`.
+fn write_time(mut scanner: Scanner<'_>, walk: &mut Walk) -> Result<i64, Malformed> {
+    scanner.expect(b'{')?;
+    let mut metadata = Cursor::new(scanner, Tag::M);
+    let mut found = None;
+    while let Some((name, value)) = metadata.next_member(walk)? {
+        if name.is(b"WriteTimestampMicros") {
+            let Kind::Number(text) = value.kind else { return Err(Malformed) };
+            let number = Exact::parse(text.decode(&mut Vec::new())).ok_or(Malformed)?;
+            let micros = number.to_integer().map_err(|_| Malformed)?;
+            if found.replace(micros).is_some() {
+                return Err(Malformed);
+            }
+        }
+    }
+    found.ok_or(Malformed)
 }
 
 /// Takes an item and gives the place behind it.

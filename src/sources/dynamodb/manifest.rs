@@ -19,23 +19,34 @@ use crate::sources::pages::verification;
 
 const SUMMARY: &str = "manifest-summary.json";
 const FILES: &str = "manifest-files.json";
+/// Views of an incremental export. The old images of the last are passed over.
+const VIEWS: [&str; 3] = ["NEW_IMAGE", "NEW_IMAGES", "NEW_AND_OLD_IMAGES"];
 
 /// What an export says it holds.
 #[derive(Debug)]
 pub(super) struct ExportManifest {
     /// Items of all files.
     pub items: u64,
-    /// Instant the export stands for.
-    pub export_time: Option<Timestamp>,
+    /// What of its table the export holds.
+    pub extent: Extent,
     /// The data files, in the manifest's order.
     pub files: Vec<ManifestFile>,
+}
+
+/// What of its table an export holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All items as they were at an instant.
+    Table { at: Option<Timestamp> },
+    /// The last state of every item that was written from one instant on and before another.
+    Changes { from: Timestamp, to: Timestamp },
 }
 
 /// What an export says about a data file.
 #[derive(Debug)]
 pub(super) struct ManifestFile {
-    /// Path below the folder of the export.
-    pub path: String,
+    /// Name in the folder of data files.
+    pub name: String,
     /// Its items.
     pub items: u64,
     /// MD5 of the file as stored, base64.
@@ -48,7 +59,9 @@ struct SummaryJson {
     item_count: u64,
     export_time: Option<String>,
     export_from_time: Option<String>,
+    export_to_time: Option<String>,
     export_type: Option<String>,
+    output_view: Option<String>,
     output_format: Option<String>,
 }
 
@@ -73,7 +86,7 @@ impl ExportManifest {
         };
         check_md5(folder, "manifest-summary", &summary).await?;
         let summary: SummaryJson = parse(SUMMARY, &summary)?;
-        refuse_other_kinds(&summary, url)?;
+        let extent = summary.extent(url)?;
         let Some(lines) = folder.read(FILES).await? else {
             return Err(verification(FILES, "the manifest of the data files is missing"));
         };
@@ -85,37 +98,61 @@ impl ExportManifest {
                 .with("summary", summary.item_count)
                 .with("files", counted.map_or_else(|| "overflow".into(), |sum| sum.to_string())));
         }
-        let export_time = match &summary.export_time {
-            Some(text) => Some(text.parse().map_err(|error: jiff::Error| {
-                verification(SUMMARY, "exportTime is not an instant").with_source(error)
-            })?),
-            None => None,
-        };
-        Ok(Self { items: summary.item_count, export_time, files })
+        Ok(Self { items: summary.item_count, extent, files })
     }
 
     /// SHA-256 (hex) over the name, items and checksum of every data file.
     pub(super) fn fingerprint(&self) -> String {
         let mut sha256 = Sha256::new();
         for file in &self.files {
-            sha256.update(format!("{}\t{}\t{}\n", file.path, file.items, file.md5_base64));
+            sha256.update(format!("{}\t{}\t{}\n", file.named(), file.items, file.md5_base64));
         }
         hex::encode(sha256.finalize())
     }
 }
 
-fn refuse_other_kinds(summary: &SummaryJson, url: &str) -> Result<()> {
-    let incremental = summary.export_from_time.is_some()
-        || summary.export_type.as_deref().is_some_and(|kind| kind != "FULL_EXPORT");
-    if incremental {
-        return Err(usage("the export is incremental: it holds changes, not the table", url)
-            .with_help("export the table again with ExportType FULL_EXPORT"));
+impl ManifestFile {
+    /// What people call the file.
+    pub(super) fn named(&self) -> String {
+        format!("data/{}", self.name)
     }
-    if summary.output_format.as_deref().is_some_and(|format| format != "DYNAMODB_JSON") {
-        return Err(usage("the export is not in DynamoDB JSON", url)
-            .with_help("export the table again with ExportFormat DYNAMODB_JSON"));
+}
+
+impl SummaryJson {
+    /// What the export holds, if that can be read.
+    fn extent(&self, url: &str) -> Result<Extent> {
+        if self.output_format.as_deref().is_some_and(|format| format != "DYNAMODB_JSON") {
+            return Err(usage("the export is not in DynamoDB JSON", url)
+                .with_help("export the table again with ExportFormat DYNAMODB_JSON"));
+        }
+        let incremental = match self.export_type.as_deref() {
+            None => self.export_from_time.is_some(),
+            Some("FULL_EXPORT") => false,
+            Some("INCREMENTAL_EXPORT") => true,
+            Some(_) => {
+                return Err(usage("the export is of a kind that is not known", url)
+                    .with_help("export the table again with ExportType FULL_EXPORT"));
+            }
+        };
+        if !incremental {
+            let at = self.export_time.as_deref().map(|text| instant("exportTime", text));
+            return Ok(Extent::Table { at: at.transpose()? });
+        }
+        if self.output_view.as_deref().is_some_and(|view| !VIEWS.contains(&view)) {
+            return Err(usage("the export is incremental and of a view that is not known", url)
+                .with_help("export the table again with ExportViewType NEW_IMAGE"));
+        }
+        Ok(Extent::Changes {
+            from: instant("exportFromTime", self.export_from_time.as_deref().unwrap_or_default())?,
+            to: instant("exportToTime", self.export_to_time.as_deref().unwrap_or_default())?,
+        })
     }
-    Ok(())
+}
+
+fn instant(name: &str, text: &str) -> Result<Timestamp> {
+    text.parse().map_err(|error: jiff::Error| {
+        verification(SUMMARY, &format!("{name} is not an instant")).with_source(error)
+    })
 }
 
 fn parse_files(lines: &Bytes) -> Result<Vec<ManifestFile>> {
@@ -128,11 +165,14 @@ fn parse_files(lines: &Bytes) -> Result<Vec<ManifestFile>> {
         if matches!(name, "" | "." | "..") {
             return Err(verification(FILES, "a line names no data file"));
         }
-        let path = format!("data/{name}");
-        if !seen.insert(path.clone()) {
-            return Err(verification(FILES, "a data file is listed twice").with("data file", path));
+        if !seen.insert(name.to_owned()) {
+            return Err(verification(FILES, "a data file is listed twice").with("data file", name));
         }
-        files.push(ManifestFile { path, items: file.item_count, md5_base64: file.md5_checksum });
+        files.push(ManifestFile {
+            name: name.to_owned(),
+            items: file.item_count,
+            md5_base64: file.md5_checksum,
+        });
     }
     Ok(files)
 }

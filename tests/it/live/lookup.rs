@@ -81,12 +81,12 @@ fn a_dump_is_loaded_into_a_collection_and_a_document_is_judged() {
 
     fs::write(
         project.path("one.json"),
-        "{\"_id\": {\"$numberLong\": \"77\"}, \"status\": \"lost\"}\n",
+        "{\"_id\": {\"$numberLong\": \"7700\"}, \"status\": \"lost\"}\n",
     )
     .unwrap();
     json(&project, &["load", "one.json", "--to", "mongodb", &place, "--json"]);
     let source = format!("mongodb:{place}");
-    let shown = text(&project, &["get", &source, "77"]);
+    let shown = text(&project, &["get", &source, "7700"]);
     assert!(shown.contains("not_in_list") && shown.contains("into the quarantine"), "{shown}");
     assert_eq!(json(&project, &["get", &source, "nowhere", "--json"]), Value::Null);
     block_on(database.delete());

@@ -115,10 +115,40 @@ pub fn run_with(plan: &Plan, progress: &Arc<Progress>, dry_run: bool) -> Result<
 
 /// Writes a DynamoDB export whose data files hold the given lines.
 pub fn write_export(dir: &Path, files: &[Vec<String>]) {
-    fs::create_dir_all(dir.join("data")).unwrap();
+    let says = serde_json::json!({
+        "exportTime": "2026-08-03T02:00:00.000Z",
+        "exportType": "FULL_EXPORT",
+    });
+    write_files(dir, &dir.join("data"), "file", files, says);
+}
+
+/// Writes an incremental export as AWS lays it out: its manifests in a folder of its own, its data
+/// file in the `data` that the exports beside it share.
+pub fn write_changes(dir: &Path, [from, to]: [&str; 2], view: &str, lines: &[String]) {
+    let says = serde_json::json!({
+        "exportTime": null,
+        "exportFromTime": from,
+        "exportToTime": to,
+        "outputView": view,
+        "exportType": "INCREMENTAL_EXPORT",
+    });
+    let id = dir.file_name().unwrap().to_str().unwrap();
+    let data = dir.parent().unwrap().join("data");
+    fs::create_dir_all(dir).unwrap();
+    write_files(dir, &data, id, &[lines.to_vec()], says);
+}
+
+fn write_files(
+    dir: &Path,
+    data: &Path,
+    name: &str,
+    files: &[Vec<String>],
+    says: serde_json::Value,
+) {
+    fs::create_dir_all(data).unwrap();
     let mut manifest = String::new();
     for (index, lines) in files.iter().enumerate() {
-        let name = format!("data/file-{index:04}.json.gz");
+        let name = format!("{name}-{index:04}.json.gz");
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         for line in lines {
             writeln!(gzip, "{line}").unwrap();
@@ -130,20 +160,19 @@ pub fn write_export(dir: &Path, files: &[Vec<String>]) {
                 "itemCount": lines.len(),
                 "md5Checksum": STANDARD.encode(Md5::digest(&bytes)),
                 "etag": hex::encode(Md5::digest(&bytes)),
-                "dataFileS3Key": format!("AWSDynamoDB/export/{name}"),
+                "dataFileS3Key": format!("AWSDynamoDB/export/data/{name}"),
             })
         ));
-        fs::write(dir.join(name), bytes).unwrap();
+        fs::write(data.join(name), bytes).unwrap();
     }
     let items: usize = files.iter().map(Vec::len).sum();
-    let summary = serde_json::json!({
+    let mut summary = serde_json::json!({
         "version": "2020-06-30",
         "exportArn": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/export/export",
         "startTime": "2026-08-03T02:00:00.000Z",
         "endTime": "2026-08-03T02:10:00.000Z",
         "tableArn": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders",
         "tableId": "00000000-0000-4000-8000-000000000000",
-        "exportTime": "2026-08-03T02:00:00.000Z",
         "s3Bucket": "exports",
         "s3Prefix": null,
         "s3SseAlgorithm": "AES256",
@@ -152,8 +181,8 @@ pub fn write_export(dir: &Path, files: &[Vec<String>]) {
         "billedSizeBytes": 0,
         "itemCount": items,
         "outputFormat": "DYNAMODB_JSON",
-        "exportType": "FULL_EXPORT",
     });
+    summary.as_object_mut().unwrap().extend(says.as_object().unwrap().clone());
     for (name, text) in [("manifest-files", manifest), ("manifest-summary", format!("{summary}\n"))]
     {
         fs::write(dir.join(format!("{name}.json")), &text).unwrap();

@@ -4,14 +4,19 @@ use std::io::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use consign::catalog::Contract;
 use consign::error::ErrorKind;
-use consign::model::PageContent;
+use consign::model::{PageContent, RawFormat};
 use consign::sources::dynamodb::DynamodbExport;
 use consign::sources::{ReadOptions, Source};
+use consign::storage::Location;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use md5::{Digest, Md5};
+use object_store::ObjectStoreExt;
 use proptest::prelude::*;
+
+use crate::pipeline::harness::contract;
 
 use super::{SMALL, bytes_of, folder, read_all, refuses};
 
@@ -63,7 +68,7 @@ impl Export {
             files.push(("manifest-files.md5", md5s[1].as_bytes()));
         }
         files.extend(self.data.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())));
-        DynamodbExport::new(folder(&files).await, options)
+        DynamodbExport::new(folder(&files).await, Some(&contract("exported_orders")), options)
     }
 
     /// Replaces the first data file, and its checksum with it.
@@ -73,6 +78,10 @@ impl Export {
         self.lines[0] = line.replace(&old, &BASE64.encode(Md5::digest(&bytes)));
         self.data[0].1 = bytes;
     }
+}
+
+fn export_at(place: Location) -> DynamodbExport {
+    DynamodbExport::new(place, Some(&contract("exported_orders")), SMALL)
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -165,7 +174,7 @@ async fn a_missing_data_file_is_named() {
 async fn a_missing_manifest_of_files_is_named() {
     let summary = br#"{"itemCount":0}"#;
     let at = folder(&[("manifest-summary.json", summary)]).await;
-    refuses(&DynamodbExport::new(at, SMALL), "manifest-files.json", "missing").await;
+    refuses(&export_at(at), "manifest-files.json", "missing").await;
 }
 
 #[tokio::test]
@@ -194,7 +203,7 @@ async fn an_altered_manifest_is_refused() {
         ])
         .await;
         let file = format!("{name}.json");
-        refuses(&DynamodbExport::new(at, SMALL), &file, "the MD5 of the manifest").await;
+        refuses(&export_at(at), &file, "the MD5 of the manifest").await;
     }
 }
 
@@ -260,9 +269,9 @@ async fn a_gzip_bomb_is_refused() {
 async fn exports_of_another_kind_are_refused_as_usage() {
     let full = Export::of(&[ROWS]).summary;
     let summaries = [
-        full.replace('}', r#","exportType":"INCREMENTAL_EXPORT"}"#),
-        full.replace('}', r#","exportFromTime":"2026-08-01T00:00:00Z"}"#),
+        full.replace('}', r#","exportType":"SOME_EXPORT"}"#),
         full.replace("DYNAMODB_JSON", "ION"),
+        incremental("OLD_IMAGE").replace("DYNAMODB_JSON", "ION"),
     ];
     for summary in summaries {
         let export = Export { summary, ..Export::of(&[ROWS]) };
@@ -270,12 +279,102 @@ async fn exports_of_another_kind_are_refused_as_usage() {
         assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
         assert!(error.help().is_some_and(|help| help.contains("export the table again")));
     }
+    let export = Export { summary: incremental("OLD_IMAGE"), ..Export::of(&[ROWS]) };
+    let error = export.open(SMALL).await.plan().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
+    assert!(error.help().is_some_and(|help| help.contains("NEW_IMAGE")));
+}
+
+/// The summary of an incremental export of two changes.
+fn incremental(view: &str) -> String {
+    let full = Export::of(&[ROWS]).summary.replace("exportTime", "exportToTime");
+    let says = format!(
+        ",\"exportFromTime\":\"2026-08-03T01:00:00Z\",\"outputView\":\"{view}\",\
+         \"exportType\":\"INCREMENTAL_EXPORT\"}}"
+    );
+    full.replace('}', &says)
+}
+
+#[tokio::test]
+async fn an_incremental_export_holds_changes_of_a_range() {
+    for view in ["NEW_IMAGE", "NEW_AND_OLD_IMAGES"] {
+        let export = Export { summary: incremental(view), ..Export::of(&[ROWS]) };
+        let (plan, pages) = read_all(&export.open(SMALL).await).await.unwrap();
+        assert_eq!(plan.summary.kind, "dynamodb_export");
+        let range = "changes [2026-08-03T01:00:00Z, 2026-08-03T02:00:00.028Z]";
+        assert_eq!(plan.summary.consistency, range);
+        assert!(plan.summary.holds_changes_only());
+        assert_eq!(plan.summary.as_of.as_deref(), Some("2026-08-03T02:00:00.028Z"));
+        assert_eq!(plan.splits[0].format, RawFormat::DynamodbChange);
+        assert_eq!(bytes_of(&pages[0]), lines(ROWS));
+    }
+    let kind = r#","exportType":"INCREMENTAL_EXPORT""#;
+    let export =
+        Export { summary: incremental("NEW_IMAGE").replace(kind, ""), ..Export::of(&[ROWS]) };
+    let plan = export.open(SMALL).await.plan().await.unwrap();
+    assert!(plan.summary.holds_changes_only(), "a range says it too");
+}
+
+#[tokio::test]
+async fn an_incremental_export_without_its_range_is_refused() {
+    for time in ["exportFromTime", "exportToTime"] {
+        let summary = incremental("NEW_IMAGE").replace(time, "anotherTime");
+        let export = Export { summary, ..Export::of(&[ROWS]) };
+        refuses(&export.open(SMALL).await, "manifest-summary.json", time).await;
+    }
+}
+
+#[tokio::test]
+async fn data_files_lie_in_the_folder_or_beside_it_when_exports_share_them() {
+    let summary = incremental("NEW_IMAGE").replace("\"itemCount\":2", "\"itemCount\":4");
+    let export = Export { summary, ..Export::of(&[ROWS, ROWS]) };
+    let manifest = export.lines.join("\n");
+    let fingerprint = export.open(SMALL).await.plan().await.unwrap().summary.fingerprint;
+    let files: [(&str, &[u8]); 5] = [
+        ("0178-a/manifest-summary.json", export.summary.as_bytes()),
+        ("0178-a/manifest-files.json", manifest.as_bytes()),
+        ("0178-a/data/a.json.gz", &export.data[0].1),
+        ("data/a.json.gz", b"of another export"),
+        ("data/b.json.gz", &export.data[1].1),
+    ];
+    let mut at = folder(&files).await;
+    at.prefix = at.prefix.join("0178-a");
+    let (plan, pages) = read_all(&export_at(at.clone())).await.unwrap();
+    let paths: Vec<_> =
+        plan.splits.iter().map(|s| (s.name.as_str(), &*s.object().unwrap().path)).collect();
+    let expected = [("data/a.json.gz", "data/a.json.gz"), ("data/b.json.gz", "../data/b.json.gz")];
+    assert_eq!(paths, expected);
+    assert_eq!(plan.summary.fingerprint, fingerprint, "where the files lie means nothing");
+    assert_eq!(bytes_of(&pages[1]), lines(ROWS));
+
+    // A full export has all its files itself.
+    let full = Export::of(&[ROWS, ROWS]).summary;
+    let path = at.prefix.clone().join("manifest-summary.json");
+    at.store.put(&path, full.into_bytes().into()).await.unwrap();
+    refuses(&export_at(at), "data/b.json.gz", "missing").await;
+}
+
+#[tokio::test]
+async fn changes_need_a_contract_that_compares_copies_by_instants() {
+    let mut contract = Contract::clone(&contract("exported_orders"));
+    contract.version_field = "order_id".to_owned();
+    let export = Export { summary: incremental("NEW_IMAGE"), ..Export::of(&[ROWS]) };
+    let manifest = export.lines.join("\n");
+    let at = folder(&[
+        ("manifest-summary.json", export.summary.as_bytes()),
+        ("manifest-files.json", manifest.as_bytes()),
+    ])
+    .await;
+    let error = DynamodbExport::new(at, Some(&contract), SMALL).plan().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
+    assert!(error.to_string().contains("not a timestamp"), "{error}");
+    assert!(error.help().is_some_and(|help| help.contains("versionField")));
 }
 
 #[tokio::test]
 async fn a_folder_without_an_export_is_refused_as_usage() {
     let at = folder(&[("data/a.json.gz", b"")]).await;
-    let error = DynamodbExport::new(at, SMALL).plan().await.unwrap_err();
+    let error = export_at(at).plan().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.help().is_some_and(|help| help.contains("manifest-summary.json")));
 }
