@@ -8,6 +8,7 @@ mod cli;
 mod decode;
 mod pipeline;
 mod publish;
+mod services;
 mod sinks;
 mod sources;
 mod tidy;
