@@ -15,6 +15,7 @@ mod schema;
 mod signals;
 mod surroundings;
 mod target;
+mod uploads;
 mod verify;
 
 use std::path::PathBuf;
@@ -80,6 +81,7 @@ enum Command {
     Run(run::Run),
     Verify(verify::Verify),
     Quarantine(quarantine::Quarantine),
+    Uploads(uploads::Uploads),
     Catalog(catalog::CatalogCommand),
     Schema(schema::Schema),
     Reasons(reasons::Reasons),
@@ -97,6 +99,7 @@ impl Cli {
             Command::Run(command) => command.execute(&here),
             Command::Verify(command) => command.execute(&here),
             Command::Quarantine(command) => command.execute(&here),
+            Command::Uploads(command) => command.execute(&here),
             Command::Catalog(command) => command.execute(&here),
             Command::Schema(command) => command.execute(&here),
             Command::Reasons(command) => command.execute(),

@@ -21,6 +21,7 @@ mod row_set;
 mod set_wide;
 mod spill;
 mod staged;
+mod uploads;
 mod verify;
 mod write;
 
@@ -41,6 +42,7 @@ use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
 
 pub use quarantine::quarantine;
+pub use uploads::{PendingUpload, abort_uploads, pending_uploads};
 pub use verify::{VerifySummary, verify};
 
 use commit::{Publication, Target};

@@ -52,7 +52,9 @@ fn project_with_job(text: &str) -> tempfile::TempDir {
 #[test]
 fn help_is_for_a_stranger() {
     insta::assert_snapshot!("help", stdout(&consign(&["--help"])));
-    for name in ["run", "verify", "quarantine", "catalog", "schema", "reasons", "completions"] {
+    for name in
+        ["run", "verify", "quarantine", "uploads", "catalog", "schema", "reasons", "completions"]
+    {
         let help = consign(&[name, "--help"]);
         assert!(help.status.success());
         insta::assert_snapshot!(format!("help-{name}"), stdout(&help));

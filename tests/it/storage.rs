@@ -12,6 +12,8 @@ use futures::FutureExt;
 use crate::services;
 
 mod canned;
+mod places;
+mod published;
 mod races;
 mod replies;
 mod suite;
