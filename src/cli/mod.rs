@@ -20,6 +20,7 @@ mod schema;
 mod signals;
 mod surroundings;
 mod target;
+mod uploads;
 mod verify;
 
 use std::path::PathBuf;
@@ -89,6 +90,7 @@ enum Command {
     Load(load::Load),
     Verify(verify::Verify),
     Quarantine(quarantine::Quarantine),
+    Uploads(uploads::Uploads),
     Catalog(catalog::CatalogCommand),
     Schema(schema::Schema),
     Reasons(reasons::Reasons),
@@ -109,6 +111,7 @@ impl Cli {
             Command::Load(command) => command.execute(&here),
             Command::Verify(command) => command.execute(&here),
             Command::Quarantine(command) => command.execute(&here),
+            Command::Uploads(command) => command.execute(&here),
             Command::Catalog(command) => command.execute(&here),
             Command::Schema(command) => command.execute(&here),
             Command::Reasons(command) => command.execute(),

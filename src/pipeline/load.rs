@@ -12,10 +12,11 @@ use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::model::RawFormat;
 use crate::plan::{AwsOptions, DynamodbTable, MongodbCollection, SourceSpec};
 use crate::sources::dynamodb::{
-    Connection, Item, KeyAttribute, batch_write, key_schema, load_config, parse_item,
+    Connection, Item, KeyAttribute, batch_write, key_schema, parse_item,
 };
 use crate::sources::mongodb::insert_all;
 use crate::sources::{FileRows, file_rows};
+use crate::storage::aws::loader;
 
 /// Items that are handed to one writer at a time; the service takes 25 in a call.
 const CHUNK_ITEMS: usize = 500;
@@ -71,7 +72,7 @@ async fn load_table(
     aws: &AwsOptions,
 ) -> Result<LoadSummary> {
     let endpoint = table.endpoint_url.clone();
-    let connection = Connection::open(load_config(aws), endpoint, table.patience).await;
+    let connection = Connection::open(loader(aws), endpoint, table.patience).await;
     let key = key_schema(&connection, &table.table).await?;
     let mut summary =
         LoadSummary { to: format!("dynamodb://{}", table.table), ..LoadSummary::default() };

@@ -12,10 +12,9 @@ use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::model::RawFormat;
 use crate::plan::{AwsOptions, DynamodbTable, MongodbCollection, SourceSpec};
-use crate::sources::dynamodb::{
-    Connection, Item, KeyAttribute, get_item, key_schema, load_config, parse_item,
-};
+use crate::sources::dynamodb::{Connection, Item, KeyAttribute, get_item, key_schema, parse_item};
 use crate::sources::mongodb::find_one;
+use crate::storage::aws::loader;
 
 use super::judge::{Judgement, judge};
 
@@ -60,7 +59,7 @@ type Found = Option<(String, RawFormat, Bytes, Value)>;
 
 async fn get_from_table(table: &DynamodbTable, key: &str, aws: &AwsOptions) -> Result<Found> {
     let endpoint = table.endpoint_url.clone();
-    let connection = Connection::open(load_config(aws), endpoint, table.patience).await;
+    let connection = Connection::open(loader(aws), endpoint, table.patience).await;
     let schema = key_schema(&connection, &table.table).await?;
     let key = item_key(key, &schema)?;
     let Some(bytes) = get_item(&connection, &table.table, key).await? else { return Ok(None) };

@@ -27,6 +27,7 @@ mod row_set;
 mod set_wide;
 mod spill;
 mod staged;
+mod uploads;
 mod verify;
 mod write;
 
@@ -51,6 +52,7 @@ pub use load::{LoadSummary, load};
 pub use lookup::{FoundRow, get};
 pub use plan::plan;
 pub use quarantine::quarantine;
+pub use uploads::{PendingUpload, abort_uploads, pending_uploads};
 pub use verify::{VerifySummary, verify};
 
 use commit::{Publication, Target};

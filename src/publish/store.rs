@@ -33,14 +33,14 @@ impl Default for Patience {
 
 impl Patience {
     /// Waits before try `number`, counted from 0: not at all before the first.
-    async fn wait_before(self, number: u32) {
+    pub(super) async fn wait_before(self, number: u32) {
         if let Some(doublings) = number.checked_sub(1) {
             let pause = self.first_pause.saturating_mul(2_u32.saturating_pow(doublings));
             tokio::time::sleep(pause.min(Duration::from_secs(10))).await;
         }
     }
 
-    async fn limit<T>(
+    pub(super) async fn limit<T>(
         self,
         call: impl Future<Output = object_store::Result<T>>,
     ) -> object_store::Result<T> {

@@ -3,7 +3,7 @@
 //! A place is a local folder or a prefix of an S3 bucket. Does not own what is kept there.
 
 pub mod aws;
-mod s3;
+pub mod s3;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,13 +26,26 @@ pub struct Location {
     pub url: String,
 }
 
+/// Goes into the extensions of `PutMultipartOptions`: the upload must create its object, and end
+/// with `AlreadyExists` where one is. S3 keeps to it; a local folder, which has no such call,
+/// replaces what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreateOnly;
+
+/// Whether `url` names a place in S3.
+#[must_use]
+pub fn is_s3(url: &str) -> bool {
+    url.starts_with("s3://")
+}
+
 /// Opens a file or folder that must exist.
 ///
 /// # Errors
-/// `Usage` when it does not, or when the URL names a store that cannot be opened.
+/// `Usage` when it does not, or when the URL names a store that cannot be opened; `Permission`
+/// and `Transient` from S3.
 pub async fn open_existing(url: &str, aws: &AwsOptions) -> Result<Location> {
     if is_s3(url) {
-        return s3::open(url, aws).await;
+        return s3::locate(url, aws, true).await;
     }
     let path = local_path(url)?;
     let path = path.canonicalize().map_err(|e| {
@@ -42,13 +55,14 @@ pub async fn open_existing(url: &str, aws: &AwsOptions) -> Result<Location> {
     location(&path, url)
 }
 
-/// Opens a folder, made when it does not exist.
+/// Opens a folder, made when it does not exist. A bucket is not made.
 ///
 /// # Errors
-/// `Permission` when it cannot be made, `Usage` when the URL names a store that cannot be opened.
+/// `Permission` when it cannot be made, `Usage` when the URL names a store that cannot be opened;
+/// `Permission` and `Transient` from S3.
 pub async fn open_or_create(url: &str, aws: &AwsOptions) -> Result<Location> {
     if is_s3(url) {
-        return s3::open(url, aws).await;
+        return s3::locate(url, aws, false).await;
     }
     let path = local_path(url)?;
     std::fs::create_dir_all(&path)
@@ -58,10 +72,6 @@ pub async fn open_or_create(url: &str, aws: &AwsOptions) -> Result<Location> {
                 .with_help("give this user write access there, or choose another target")
         })
         .and_then(|path| location(&path, url))
-}
-
-fn is_s3(url: &str) -> bool {
-    url.starts_with("s3://")
 }
 
 fn location(path: &std::path::Path, url: &str) -> Result<Location> {
@@ -103,6 +113,12 @@ pub fn below(root: &Path, path: &str) -> Path {
 #[must_use]
 pub fn store_error(doing: &str, path: &Path, error: object_store::Error) -> Error {
     use object_store::Error as Store;
+    if let Some((kind, help)) = s3::advice(&error) {
+        return Error::new(kind, format!("could not {doing}"))
+            .with("object", path)
+            .with_help(help)
+            .with_source(error);
+    }
     let (kind, help) = match &error {
         Store::NotFound { .. } => {
             (ErrorKind::Verification, "the object should be there; was it removed?")

@@ -60,6 +60,7 @@ fn help_is_for_a_stranger() {
         "load",
         "verify",
         "quarantine",
+        "uploads",
         "catalog",
         "schema",
         "reasons",

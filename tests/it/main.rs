@@ -13,5 +13,6 @@ mod publish;
 mod services;
 mod sinks;
 mod sources;
+mod storage;
 mod tidy;
 mod transform;

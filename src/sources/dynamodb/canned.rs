@@ -15,7 +15,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use futures::FutureExt;
 
-use super::connection::{Connection, LoadConfig};
+use super::connection::Connection;
+use crate::storage::aws::LoadConfig;
 
 /// A reply, or a connection that breaks.
 #[derive(Debug, Clone)]

@@ -5,7 +5,6 @@
 //! SDK's own retries are off: they give up after some seconds. Does not own what is asked.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -15,15 +14,12 @@ use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use tokio::sync::RwLock;
 use tokio::time::{Instant, sleep};
 
 use super::fault::Fault;
 use crate::error::{ErrorKind, Result};
-use crate::plan::AwsOptions;
-use crate::storage::aws;
+use crate::storage::aws::LoadConfig;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
@@ -31,19 +27,6 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-
-/// Reads the configuration and the credentials of AWS; called again when they expire.
-pub type LoadConfig = Arc<dyn Fn() -> BoxFuture<'static, SdkConfig> + Send + Sync>;
-
-/// Reads them from where the SDK finds them.
-#[must_use]
-pub fn load_config(options: &AwsOptions) -> LoadConfig {
-    let options = options.clone();
-    Arc::new(move || {
-        let options = options.clone();
-        async move { aws::load(&options).await }.boxed()
-    })
-}
 
 /// A connection to DynamoDB.
 pub struct Connection {

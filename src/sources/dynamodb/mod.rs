@@ -19,7 +19,7 @@ mod table;
 mod throttle;
 
 pub use attribute::{Item, parse_item};
-pub use connection::{Connection, LoadConfig, load_config};
+pub use connection::Connection;
 pub use describe::{KeyAttribute, key_schema};
 pub use export::DynamodbExport;
 pub use get::get_item;

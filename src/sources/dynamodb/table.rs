@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::OnceCell;
 
-use super::connection::{Connection, load_config};
+use super::connection::Connection;
 use super::describe::{Description, describe};
 use super::pages::Pages;
 use super::request::{Request, SEGMENTS, attributes_of, check};
@@ -22,6 +22,7 @@ use crate::model::{
 };
 use crate::plan::{DynamodbTable, ReadCapacity};
 use crate::sources::{ReadContext, Source, SourcePlan};
+use crate::storage::aws::loader;
 
 /// Bytes of a table that make another segment.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
@@ -57,7 +58,7 @@ struct Reading {
 /// # Errors
 /// `Usage` when the expressions cannot be what the service takes.
 pub async fn open_table(spec: &DynamodbTable, context: ReadContext<'_>) -> Result<LiveTable> {
-    let load = load_config(context.aws);
+    let load = loader(context.aws);
     let connection = Connection::open(load, spec.endpoint_url.clone(), spec.patience).await;
     LiveTable::new(Arc::new(connection), spec, context)
 }

@@ -172,5 +172,26 @@ fn a_store_that_ignores_the_condition_is_refused() {
     let careless: Arc<dyn ObjectStore> = Arc::new(careless);
     let error = block_on(require_create_if_absent(&careless, &root())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().starts_with("concurrent publishing is refused"), "{error}");
     assert!(error.help().is_some());
+}
+
+#[test]
+fn the_probe_is_one_call_once_it_lies_there_and_bears_lost_replies() {
+    let weather = |n| match n {
+        0 => Some(Fault::Before),
+        1 => Some(Fault::LostReply),
+        _ => None,
+    };
+    let chaos = Arc::new(ChaosStore::new(InMemory::new()).creations(weather));
+    let store: Arc<dyn ObjectStore> = chaos.clone();
+    block_on(require_create_if_absent(&store, &root())).unwrap();
+    assert_eq!(chaos.created(), 3, "the third try is refused, which proves it");
+    block_on(require_create_if_absent(&store, &root())).unwrap();
+    assert_eq!(chaos.created(), 4);
+
+    let dead = ChaosStore::new(InMemory::new()).creations(|_| Some(Fault::Before));
+    let dead: Arc<dyn ObjectStore> = Arc::new(dead);
+    let error = block_on(require_create_if_absent(&dead, &root())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transient);
 }

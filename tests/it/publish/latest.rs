@@ -85,7 +85,7 @@ impl Dataset {
 }
 
 /// A dataset in each kind of store.
-fn datasets() -> (tempfile::TempDir, [Dataset; 2]) {
+fn datasets() -> (tempfile::TempDir, [Dataset; 3]) {
     let (folder, stores) = stores();
     (folder, stores.map(|(store, root)| Dataset { store, root }))
 }

@@ -144,7 +144,7 @@ fn a_run_that_slept_while_its_day_was_published_is_refused() {
 
 #[test]
 fn a_slice_published_and_replaced_meanwhile_is_a_conflict_not_already_published() {
-    let (_folder, [(store, root), _]) = stores();
+    let (_folder, [(store, root), ..]) = stores();
     block_on(async {
         let log = Log::new(store, root);
         append(&log, &Run::new("twin", "key", DAY), None).await;
@@ -156,7 +156,7 @@ fn a_slice_published_and_replaced_meanwhile_is_a_conflict_not_already_published(
 
 #[test]
 fn appending_twice_publishes_once() {
-    let (_folder, [(store, root), _]) = stores();
+    let (_folder, [(store, root), ..]) = stores();
     block_on(async {
         let log = Log::new(store, root);
         let first = append(&log, &Run::new("r1", "k1", DAY), None).await;
@@ -205,7 +205,7 @@ fn a_record_that_was_altered_or_lost_is_noticed_and_never_made_again() {
 
 #[test]
 fn records_that_were_known_and_are_gone_are_noticed() {
-    let (_folder, [(store, root), _]) = stores();
+    let (_folder, [(store, root), ..]) = stores();
     block_on(async {
         let log = Log::new(store, root);
         append(&log, &Run::new("r1", "k1", DAY), None).await;
@@ -218,7 +218,7 @@ fn records_that_were_known_and_are_gone_are_noticed() {
 
 #[test]
 fn a_record_of_a_newer_program_stops_the_old_one() {
-    let (_folder, [(store, root), _]) = stores();
+    let (_folder, [(store, root), ..]) = stores();
     block_on(async {
         let log = Log::new(store.clone(), root.clone());
         let newer = r#"{"format_version": 2}"#;

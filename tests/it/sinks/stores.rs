@@ -20,6 +20,9 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, UploadPart,
 };
 
+use crate::services::block_on;
+use crate::services::s3::Bucket;
+
 use super::orders::{Order, contract, order, rows, series};
 use super::{Place, both, csv_sink, parquet_sink};
 
@@ -31,6 +34,8 @@ struct Failing {
     parts: Arc<AtomicI64>,
     gets: AtomicI64,
     denied: bool,
+    /// Whether a call that creates an object does so, and then refuses.
+    loses_replies: bool,
     aborted: Arc<AtomicU64>,
 }
 
@@ -72,6 +77,10 @@ impl ObjectStore for Failing {
         payload: PutPayload,
         options: PutOptions,
     ) -> object_store::Result<PutResult> {
+        if self.loses_replies {
+            self.inner.put_opts(path, payload, options).await?;
+            return Err(broken());
+        }
         self.answer(&self.puts)?;
         self.inner.put_opts(path, payload, options).await
     }
@@ -83,7 +92,7 @@ impl ObjectStore for Failing {
     ) -> object_store::Result<Box<dyn MultipartUpload>> {
         let inner = self.inner.put_multipart_opts(path, options).await?;
         let (left, aborted) = (Arc::clone(&self.parts), Arc::clone(&self.aborted));
-        Ok(Box::new(FailingParts { inner, left, aborted }))
+        Ok(Box::new(FailingParts { inner, left, loses_replies: self.loses_replies, aborted }))
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> object_store::Result<GetResult> {
@@ -127,6 +136,7 @@ impl ObjectStore for Failing {
 struct FailingParts {
     inner: Box<dyn MultipartUpload>,
     left: Arc<AtomicI64>,
+    loses_replies: bool,
     aborted: Arc<AtomicU64>,
 }
 
@@ -140,6 +150,10 @@ impl MultipartUpload for FailingParts {
     }
 
     async fn complete(&mut self) -> object_store::Result<PutResult> {
+        if self.loses_replies {
+            self.inner.complete().await?;
+            return Err(broken());
+        }
         match self.left.fetch_sub(1, Ordering::Relaxed) > 0 {
             true => self.inner.complete().await,
             false => Err(broken()),
@@ -221,16 +235,85 @@ fn a_large_file_that_cannot_be_finished_leaves_nothing() {
     }
 }
 
+/// The file is there, only the word of it was lost.
+#[test]
+fn a_lost_reply_is_no_failure() {
+    let sinks = [parquet_sink(1 << 30, 1 << 20), csv_sink(1 << 30, FormulaGuard::Off)];
+    for rows in [large(), series(0..100)] {
+        for sink in &sinks {
+            let store = Failing { loses_replies: true, ..Failing::new(0, 99, i64::MAX) };
+            let place = Place::on(Arc::new(store));
+            let written = place.write_one(sink, &rows);
+            let found = reread(&place.destination, &written.file, &contract()).unwrap();
+            consign::sinks::compare(&written.file, &found).unwrap();
+            // What another run left under the name is not ours.
+            let error = write(&place, sink, &series(0..7));
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
+        }
+    }
+}
+
+/// Rows that a writer sends on before it is closed: it waits until it has a thousand.
+fn many_wide_rows() -> arrow::record_batch::RecordBatch {
+    let wide = |n| Order { note: Some("wide ".repeat(500)), ..order(&format!("ord_{n:05}")) };
+    rows(&(0..8_192).map(wide).collect::<Vec<_>>())
+}
+
+#[test]
+fn on_s3_a_large_file_goes_in_parts_and_one_that_fails_leaves_none() {
+    let bucket = block_on(Bucket::create());
+    let sink = csv_sink(1 << 30, FormulaGuard::Off);
+    let rows = many_wide_rows();
+    let place = Place::on(Arc::new(block_on(crate::storage::store(&bucket))));
+    let written = place.write_one(&sink, &rows);
+    assert!(written.file.bytes > 16 << 20, "{} bytes", written.file.bytes);
+    let found = reread(&place.destination, &written.file, &contract()).unwrap();
+    consign::sinks::compare(&written.file, &found).unwrap();
+    let error = write(&place, &sink, &rows);
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
+    assert_eq!(block_on(bucket.pending_uploads()), [], "a lost race is cleaned up");
+    block_on(bucket.delete_object(&format!("lake/orders/{}", written.file.path)));
+
+    let begun = || {
+        let mut writer = place.writer(&sink, &contract());
+        writer.write(&rows.slice(0, 8_000)).unwrap();
+        let pending = block_on(bucket.pending_uploads());
+        assert_eq!(pending.len(), 1, "{pending:?}");
+        (writer, pending)
+    };
+    drop(begun());
+    assert_eq!(block_on(bucket.pending_uploads()), [], "given up");
+
+    // The upload ends behind the writer's back: what follows is refused.
+    let (mut writer, pending) = begun();
+    let (key, id) = &pending[0];
+    block_on(async {
+        let (client, bucket) = (&bucket.client, &bucket.name);
+        loop {
+            let parts = client.list_parts().bucket(bucket).key(key).upload_id(id).send().await;
+            if parts.unwrap().parts().len() == 2 {
+                break;
+            }
+        }
+        let abort = client.abort_multipart_upload().bucket(bucket).key(key).upload_id(id);
+        abort.send().await.unwrap();
+    });
+    let rest = rows.slice(8_000, 192);
+    let error = writer.write(&rest).and_then(|()| writer.close()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transient, "{error:?}");
+    assert_eq!(block_on(bucket.pending_uploads()), [], "a part failed");
+    assert_eq!(block_on(bucket.keys("lake/orders")), Vec::<String>::new());
+    block_on(bucket.delete());
+}
+
 #[test]
 fn a_writer_that_is_given_up_leaves_nothing() {
     let store = Arc::new(Failing::new(9, 9, 0));
     let place = Place::on(store.clone());
     let mut writer = place.writer(&csv_sink(1 << 30, FormulaGuard::Off), &contract());
-    let rows = large();
-    for first in 0..12 {
-        writer.write(&rows.slice(first, 1)).unwrap();
-    }
+    writer.write(&many_wide_rows()).unwrap();
     drop(writer);
+    assert_eq!(store.aborted.load(Ordering::Relaxed), 1);
     assert!(nothing_lies(&store));
 }
 

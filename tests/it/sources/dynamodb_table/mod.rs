@@ -19,8 +19,9 @@ use consign::catalog::{Contract, load_contract};
 use consign::error::Result;
 use consign::model::{PageContent, Position, RawFormat, RawPage, Split};
 use consign::plan::{AwsOptions, DynamodbTable, ReadCapacity, Slice};
-use consign::sources::dynamodb::{Connection, Item, LiveTable, LoadConfig, parse_item};
+use consign::sources::dynamodb::{Connection, Item, LiveTable, parse_item};
 use consign::sources::{ReadContext, Source, SourcePlan};
+use consign::storage::aws::LoadConfig;
 use futures::{FutureExt, TryStreamExt};
 use serde_json::{Value, json};
 
