@@ -29,6 +29,10 @@ const PAGES_IN_FLIGHT: usize = 2;
 /// Time after which a checkpoint is taken though few bytes came: a slow table is read for hours.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
+/// How long a worker waits for a page before it looks whether it should stop: a service that
+/// throttles may be waited for much longer.
+const LOOK_UP_EVERY: Duration = Duration::from_millis(100);
+
 /// Extracts live splits.
 ///
 /// # Errors
@@ -116,9 +120,9 @@ impl<'a> Worker<'a> {
             }
             self.open_more()?;
             self.fetch_more();
-            let Some(fetched) = self.extraction.runtime.block_on(self.fetches.join_next()) else {
-                return Ok(());
-            };
+            let next = tokio::time::timeout(LOOK_UP_EVERY, self.fetches.join_next());
+            let Ok(next) = self.extraction.runtime.block_on(async { next.await }) else { continue };
+            let Some(fetched) = next else { return Ok(()) };
             let (id, pages, page) =
                 fetched.or_err(ErrorKind::Unexpected, "reading a page broke off")?;
             match page {

@@ -1,3 +1,7 @@
+use std::sync::Arc;
+
+use futures::FutureExt;
+
 use super::super::calls::{self, From};
 use super::super::canned::{Canned, Service, ok, refused};
 use super::super::request::Request;
