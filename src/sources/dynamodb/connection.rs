@@ -111,9 +111,10 @@ impl Connection {
                 }
                 Err(Fault::Fatal(error)) => return Err(error),
                 Err(Fault::Credentials(cause)) if renewed => {
-                    return Err(cause
-                        .into_error(ErrorKind::Permission, doing)
-                        .with_help("renew the credentials and run again; finished work is kept"));
+                    return Err(cause.into_error(ErrorKind::Permission, doing).with_help(
+                        "renew the credentials (and see that the clock is right), then run again; \
+                         finished work is kept",
+                    ));
                 }
                 Err(Fault::Credentials(_)) => {
                     self.renew(current.renewals).await;
