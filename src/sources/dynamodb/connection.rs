@@ -30,7 +30,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(20);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Before jitter, which at most doubles it.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// Reads the configuration and the credentials of AWS; called again when they expire.
 pub type LoadConfig = Arc<dyn Fn() -> BoxFuture<'static, SdkConfig> + Send + Sync>;

@@ -54,7 +54,9 @@ fn taken(exchanges: &[Exchange], decide: impl Fn(&Request) -> Fault) -> Vec<Stri
 async fn the_same_items_come_through_a_storm_and_no_page_is_taken_twice() {
     let table = orders(800, 50_000).await;
     let proxy = HttpProxy::start(&dynamodb_url(), storm);
-    let spec = DynamodbTable { segments: Some(4), ..spec(&table.name) };
+    // Without patience that outlasts any row of bad luck, this would fail now and then.
+    let patience = Duration::from_secs(300);
+    let spec = DynamodbTable { segments: Some(4), patience, ..spec(&table.name) };
     let source = open_at(&proxy.url(), &spec, None).await.unwrap();
     let plan = source.plan().await.unwrap();
     let segments = plan.splits.iter().map(|split| pages_after(&source, split, None));
