@@ -26,7 +26,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(20);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Before jitter, which at most doubles it.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// A connection to DynamoDB.
 pub struct Connection {
@@ -94,9 +95,10 @@ impl Connection {
                 }
                 Err(Fault::Fatal(error)) => return Err(error),
                 Err(Fault::Credentials(cause)) if renewed => {
-                    return Err(cause
-                        .into_error(ErrorKind::Permission, doing)
-                        .with_help("renew the credentials and run again; finished work is kept"));
+                    return Err(cause.into_error(ErrorKind::Permission, doing).with_help(
+                        "renew the credentials (and see that the clock is right), then run again; \
+                         finished work is kept",
+                    ));
                 }
                 Err(Fault::Credentials(_)) => {
                     self.renew(current.renewals).await;

@@ -1,12 +1,17 @@
 //! What a Scan and a Query give.
 
+use std::path::Path;
+
+use arrow::array::Array;
+use consign::decode::Decoder;
 use consign::error::ErrorKind;
-use consign::model::{Part, SCAN_WINDOW};
+use consign::model::{Batch, Part, SCAN_WINDOW};
 use consign::plan::{DynamodbQuery, DynamodbTable};
 use consign::sources::Source;
 use serde_json::json;
 
 use super::*;
+use crate::services::dynamodb::PK_SK;
 
 #[tokio::test]
 async fn any_number_of_segments_gives_each_item_once() {
@@ -48,6 +53,26 @@ async fn only_what_the_contract_reads_is_fetched_reserved_words_or_not() {
     let whole = DynamodbTable { whole_items: true, ..spec(&table.name) };
     let (_, pages) = read_all(&open(&whole).await).await.unwrap();
     assert!(items_of(&pages[0][0]).contains(&order(1, 10)));
+    table.delete().await;
+}
+
+#[tokio::test]
+async fn the_items_of_an_export_are_decoded_as_its_lines_are() {
+    let table = Table::create(PK_SK, &[]).await;
+    let sample = "samples/orders-export/AWSDynamoDB/01785722400000-5a3c1e7d";
+    let loaded = table.load_export(&Path::new(env!("CARGO_MANIFEST_DIR")).join(sample)).await;
+    let segments = DynamodbTable { segments: Some(3), ..spec(&table.name) };
+    let (_, pages) = read_all(&open(&segments).await).await.unwrap();
+    let contract = contract();
+    let mut decoder = Decoder::new(&contract, RawFormat::DynamodbItem);
+    let batches: Vec<_> = pages.iter().flatten().map(|page| decoder.decode(page)).collect();
+    assert_eq!(batches.iter().map(Batch::num_rows).sum::<usize>(), loaded.len());
+    let reasons = batches.iter().flat_map(|batch| &batch.reasons);
+    let of_rows: Vec<_> = reasons.filter(|reason| reason.reason.field.is_none()).collect();
+    assert!(of_rows.is_empty(), "no row is malformed: {of_rows:?}");
+    let without_id =
+        batches.iter().map(|batch| batch.columns.column_by_name("order_id").unwrap().null_count());
+    assert!(without_id.sum::<usize>() < 20);
     table.delete().await;
 }
 
