@@ -28,9 +28,12 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// Says in the summaries of live sources that all rows were read by now.
+    /// Says in the summaries of live sources how they were read, and that all rows were by now.
     pub(super) fn end_scan_window(&mut self, now: Timestamp) {
-        for summary in &mut self.summaries {
+        for (source, summary) in self.sources.iter().zip(&mut self.summaries) {
+            if let Some(consistency) = source.consistency() {
+                summary.consistency = consistency;
+            }
             summary.set_scan_window(self.reading_since, now);
         }
     }

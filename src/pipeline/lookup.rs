@@ -115,8 +115,8 @@ fn ids(text: &str) -> Result<Vec<RawBson>> {
             Error::new(ErrorKind::Usage, "the key is not Extended JSON")
                 .with_help(r#"write for instance {"$oid": "66b0f0d2a7c3e5d1f0a1b2c3"}"#)
         };
-        let json: Value = serde_json::from_str(text).map_err(|_| refused())?;
-        let id = Bson::try_from(json).map_err(|_| refused())?;
+        // Straight from the text: the members of a document are compared in their order.
+        let id: Bson = serde_json::from_str(text).map_err(|_| refused())?;
         return Ok(vec![RawBson::try_from(id).map_err(|_| refused())?]);
     }
     let mut ids = vec![RawBson::String(text.to_owned())];

@@ -143,6 +143,11 @@ impl Bracket {
         )
     }
 
+    /// The rare brackets.
+    pub(super) fn rare() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|bracket| bracket.is_rare())
+    }
+
     /// Number of the type, where the bracket has but one that `$type` is asked for.
     fn type_number(self) -> Option<i32> {
         Some(match self {
@@ -171,7 +176,7 @@ impl Bracket {
     }
 
     /// Selects all of it.
-    fn whole(self) -> RawDocumentBuf {
+    pub(super) fn whole(self) -> RawDocumentBuf {
         match self.type_number() {
             Some(number) => rawdoc! { "_id": { "$type": number } },
             None if self == Self::Text => rawdoc! { "_id": { "$gte": "" } },

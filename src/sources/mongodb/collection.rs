@@ -3,8 +3,7 @@
 //! Owns its plan: what is there, how it is cut, and whether an interrupted reading still fits.
 //! Does not own how a range is read (`cursor`).
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bson::raw::{RawBson, RawDocumentBuf};
@@ -14,14 +13,15 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use sha2::{Digest, Sha256};
 
+use super::brackets::{Bracket, Interval, any_of};
 use super::connect::Connection;
-use super::count::Tally;
 use super::cursor::pages;
 use super::faults::{Fault, Remedy, if_possible, patiently};
 use super::ids;
 use super::query::Query;
 use super::ranges::{Cuts, cut};
 use super::snapshot::Snapshot;
+use super::tally::{Tallies, Tally};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Part, Position, RawFormat, RawPage, SourceSummary, Split, SplitId};
 use crate::plan::MongodbCollection;
@@ -51,8 +51,7 @@ pub(super) struct Reading {
     pub max_row_bytes: u64,
     /// Whether the server knows the types that are rare as an `_id`.
     with_rare: OnceLock<bool>,
-    /// Tallies of splits that are read piece by piece.
-    tallies: Mutex<HashMap<SplitId, Tally>>,
+    pub tallies: Tallies,
 }
 
 /// Opens what `spec` names. The server is asked first when it is planned.
@@ -71,7 +70,7 @@ pub async fn open_collection(
         patience: spec.patience,
         max_row_bytes: context.contract.limits.max_row_bytes,
         with_rare: OnceLock::new(),
-        tallies: Mutex::default(),
+        tallies: Tallies::default(),
     };
     Ok(LiveCollection { reading: Arc::new(reading), ranges: spec.ranges, threads: context.threads })
 }
@@ -83,6 +82,11 @@ impl LiveCollection {
         reading.snapshot.take(&reading.connection, reading.patience).await?;
         let cuts = cut(reading, self.ranges, self.threads).await?;
         let splits = splits(&reading.namespace(), &cuts);
+        if splits.len() > 1 {
+            let everything = Interval::everything();
+            let whole = Tally::begin(reading, &reading.namespace(), &everything, true).await?;
+            reading.tallies.begin_whole(whole, splits.len());
+        }
         tracing::info!(
             collection = reading.namespace(),
             ranges = splits.len(),
@@ -102,8 +106,8 @@ impl LiveCollection {
             return Err(Error::new(ErrorKind::Usage, message)
                 .with("collection", reading.namespace())
                 .with_help(
-                    "filter, sort, limit, fields and ranges must stay as they were; undo the \
-                     change, or clear the job's staging folder to begin anew",
+                    "hosts, filter, sort, limit, fields and ranges must stay as they were; undo \
+                     the change, or clear the job's staging folder to begin anew",
                 ));
         }
         reading.look().await?;
@@ -156,22 +160,12 @@ impl Reading {
         self.snapshot.read_concern().or_else(|| self.connection.read_concern.clone())
     }
 
-    /// The tally that reading a split left, for the reading that goes on.
-    pub(super) fn take_tally(&self, split: SplitId) -> Option<Tally> {
-        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).remove(&split)
-    }
-
-    /// Leaves the tally of a split for the reading that goes on.
-    pub(super) fn leave_tally(&self, split: SplitId, tally: Tally) {
-        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).insert(split, tally);
-    }
-
     /// Looks at the server and the collection for the first time.
     async fn look(&self) -> Result<()> {
         self.check_kind().await?;
         let rare = rawdoc! {
             "find": self.connection.collection.as_str(),
-            "filter": { "_id": { "$type": [6, 12, 13, 14, 15] } },
+            "filter": any_of(Bracket::rare().map(Bracket::whole).collect()),
             "projection": { "_id": 1 },
             "limit": 1_i64,
             "singleBatch": true,

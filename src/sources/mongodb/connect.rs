@@ -2,6 +2,7 @@
 //!
 //! The connection string never leaves this file, not even in errors. Does not own what is asked.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ const MIN_POOL_CONNECTIONS: u32 = 10;
 const SERVER_SELECTION: Duration = Duration::from_secs(10);
 
 /// A collection within reach.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Connection {
     pub client: Client,
     pub database: String,
@@ -147,6 +148,12 @@ impl Connection {
             command.append(name, value);
         }
         self.documents(command).await
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection({}/{})", self.hosts, self.namespace())
     }
 }
 

@@ -1,7 +1,6 @@
-//! Holds what was read of a split against what the server counts, bracket by bracket.
+//! Lets the server count documents by the bracket of their `_id`.
 //!
-//! The server is asked before and after, as the collection may change in between. Does not count
-//! what is read (`reply`).
+//! Does not own what the counts are for (`tally`).
 
 use std::collections::BTreeMap;
 
@@ -11,129 +10,16 @@ use bson::{RawBsonRef, rawdoc};
 use super::brackets::{Bracket, Interval};
 use super::collection::Reading;
 use super::faults::{Fault, Remedy, patiently};
-use crate::error::{Error, ErrorKind, Result};
-
-const COUNTING: &str = "counting the documents of a MongoDB collection";
 
 /// Documents by the bracket of their `_id`; none is zero.
 pub(super) type Counts = BTreeMap<Bracket, u64>;
-
-/// What is known of a split that is being read.
-#[derive(Debug, Clone)]
-pub(super) struct Tally {
-    /// What was to be read when reading began or was taken up.
-    pub interval: Interval,
-    /// What the server counted then; none in a snapshot, where later is soon enough.
-    pub before: Option<Counts>,
-    pub read: Counts,
-    /// Resume text of the last page that was handed on.
-    pub behind: Option<String>,
-}
-
-impl Tally {
-    /// Begins to count what is read of `interval`.
-    ///
-    /// # Errors
-    /// `Transient` and `Permission` from the server.
-    pub(super) async fn begin(reading: &Reading, interval: Interval) -> Result<Self> {
-        let in_snapshot = reading.snapshot.time().is_some();
-        let before = if in_snapshot {
-            None
-        } else {
-            let counts = counted(reading, &interval).await;
-            Some(counts.map_err(|fault| fault.into_error(COUNTING, &reading.namespace()))?)
-        };
-        Ok(Self { interval, before, read: Counts::default(), behind: None })
-    }
-
-    /// Takes in a page that is handed on.
-    pub(super) fn add(&mut self, counts: &Counts, behind: Option<&String>) {
-        for (bracket, documents) in counts {
-            *self.read.entry(*bracket).or_default() += documents;
-        }
-        self.behind = behind.cloned();
-    }
-
-    /// Checks a split that was read to its end.
-    ///
-    /// # Errors
-    /// `Verification` when something was left out or came twice, `Transient` and `Permission` from
-    /// the server.
-    pub(super) async fn check(&self, reading: &Reading, split: &str) -> Result<()> {
-        let counts = match counted(reading, &self.interval).await {
-            Err(fault) if fault.remedy == Remedy::ReadAnew => {
-                reading.snapshot.lose(fault, &reading.namespace())?;
-                None
-            }
-            counts => {
-                Some(counts.map_err(|fault| fault.into_error(COUNTING, &reading.namespace()))?)
-            }
-        };
-        let comparable = self.before.is_some() || reading.snapshot.time().is_some();
-        let Some(after) = counts.filter(|_| comparable) else {
-            tracing::warn!(split, "the snapshot was lost, so what was read is not counted again");
-            return Ok(());
-        };
-        for bracket in Bracket::ALL {
-            let of = |counts: &Counts| counts.get(&bracket).copied().unwrap_or(0);
-            let (read, after) = (of(&self.read), of(&after));
-            let before = self.before.as_ref().map_or(after, of);
-            match verdict(before, read, after) {
-                Verdict::Agree => {}
-                Verdict::Changed => tracing::warn!(
-                    split,
-                    ids = bracket.name(),
-                    counted_before = before,
-                    read,
-                    counted_after = after,
-                    "the collection changed while it was read"
-                ),
-                Verdict::Differ => return Err(differ(reading, split, bracket, read, after)),
-            }
-        }
-        Ok(())
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    Agree,
-    /// The collection was written to, so the counts say nothing.
-    Changed,
-    /// The collection seems to have stood still, and yet.
-    Differ,
-}
-
-fn verdict(before: u64, read: u64, after: u64) -> Verdict {
-    if before == after {
-        if read == after { Verdict::Agree } else { Verdict::Differ }
-    } else {
-        Verdict::Changed
-    }
-}
-
-fn differ(reading: &Reading, split: &str, bracket: Bracket, read: u64, counted: u64) -> Error {
-    Error::new(
-        ErrorKind::Verification,
-        "reading a MongoDB collection: the server counts other documents than it gave",
-    )
-    .with("collection", reading.namespace())
-    .with("split", split)
-    .with("ids of type", bracket.name())
-    .with("counted", counted)
-    .with("read", read)
-    .with_help(
-        "nothing was published; run again, and read a snapshot (require_snapshot) if documents come \
-         and go all the time",
-    )
-}
 
 /// What the server counts in the interval. It is asked in one go where it can group by type, else
 /// for each bracket.
 ///
 /// # Errors
 /// What the server has against it.
-async fn counted(reading: &Reading, interval: &Interval) -> Result<Counts, Fault> {
+pub(super) async fn counted(reading: &Reading, interval: &Interval) -> Result<Counts, Fault> {
     match by_type(reading, interval).await {
         Err(fault) if fault.remedy == Remedy::None => by_bracket(reading, interval).await,
         counts => counts,
@@ -191,18 +77,4 @@ fn documents(group: &RawDocumentBuf) -> u64 {
         _ => None,
     };
     count.unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_that_differ_are_an_error_only_when_nothing_changed() {
-        assert_eq!(verdict(5, 5, 5), Verdict::Agree);
-        assert_eq!(verdict(5, 4, 5), Verdict::Differ);
-        assert_eq!(verdict(5, 6, 5), Verdict::Differ);
-        assert_eq!(verdict(5, 5, 6), Verdict::Changed);
-        assert_eq!(verdict(5, 9, 6), Verdict::Changed);
-    }
 }

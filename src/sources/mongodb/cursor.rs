@@ -14,10 +14,10 @@ use tokio::time::Instant;
 
 use super::brackets::{Interval, Lower};
 use super::collection::Reading;
-use super::count::Tally;
 use super::faults::{Fault, Remedy, Waiting, in_time};
 use super::ids;
 use super::reply::{self, Page, Paging};
+use super::tally::Tally;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Part, Position, RawPage, Split, SplitId};
 use crate::sources::pages::{failed, foreign};
@@ -89,7 +89,7 @@ impl Reader {
 
     async fn next_page(&mut self) -> Result<Option<RawPage>> {
         if self.tally.is_none() && self.reading.query.is_complete() {
-            self.tally = Some(self.take_up_tally().await?);
+            self.tally = Some(self.begin_tally().await?);
         }
         while !self.ended {
             if let Some(page) = self.waiting.pop_front() {
@@ -101,26 +101,30 @@ impl Reader {
             }
         }
         if let Some(tally) = self.tally.take() {
-            self.reading.take_tally(self.split);
-            tally.check(&self.reading, &self.name).await?;
+            tally.check(&self.reading).await?;
+            if let Some(whole) = self.reading.tallies.finish(self.split, &tally) {
+                whole.check(&self.reading).await?;
+            }
         }
         Ok(None)
     }
 
     /// The tally of the reading that this one goes on from, or a new one.
-    async fn take_up_tally(&mut self) -> Result<Tally> {
-        let left = self.reading.take_tally(self.split);
-        match left.filter(|left| left.behind.is_some() && left.behind == self.behind) {
+    async fn begin_tally(&mut self) -> Result<Tally> {
+        match self.reading.tallies.take(self.split, self.behind.as_ref()) {
             Some(tally) => Ok(tally),
-            None => Tally::begin(&self.reading, self.interval.clone()).await,
+            None => {
+                let from_start = self.behind.is_none();
+                Tally::begin(&self.reading, &self.name, &self.interval, from_start).await
+            }
         }
     }
 
     fn hand_on(&mut self, Page { page, counts }: Page) -> RawPage {
         self.began = true;
         if let Some(tally) = &mut self.tally {
-            tally.add(&counts, page.resume.as_ref());
-            self.reading.leave_tally(self.split, tally.clone());
+            tally.add_page(&counts, page.resume.as_ref());
+            self.reading.tallies.leave(self.split, tally);
         }
         page
     }

@@ -17,6 +17,7 @@ mod reply;
 mod sidecar;
 mod slice;
 mod snapshot;
+mod tally;
 
 pub use collection::{LiveCollection, open_collection};
 pub use connect::is_on_this_machine;

@@ -90,10 +90,10 @@ impl Query {
             None if self.can_go_on() => command.append(cstr!("sort"), rawdoc! { "_id": 1 }),
             None => {}
         }
-        match self.hint() {
-            Some(hint) => command.append(cstr!("hint"), hint),
-            None => command.append(cstr!("allowDiskUse"), true),
+        if let Some(hint) = self.hint() {
+            command.append(cstr!("hint"), hint);
         }
+        command.append(cstr!("allowDiskUse"), true);
         if let Some(projection) = &self.projection {
             command.append(cstr!("projection"), projection);
         }

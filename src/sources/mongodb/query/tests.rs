@@ -45,7 +45,13 @@ fn find(spec: &MongodbCollection, paths: &[&[&str]], interval: &Interval) -> Doc
 fn a_whole_collection_is_read_along_its_ids() {
     assert_eq!(
         find(&spec(), &[], &Interval::everything()),
-        doc! { "find": "orders", "filter": {}, "sort": { "_id": 1 }, "hint": { "_id": 1 } }
+        doc! {
+            "find": "orders",
+            "filter": {},
+            "sort": { "_id": 1 },
+            "hint": { "_id": 1 },
+            "allowDiskUse": true,
+        }
     );
 }
 

@@ -223,6 +223,23 @@ async fn counts_that_do_not_agree_refuse_the_reading() {
 }
 
 #[tokio::test]
+async fn ranges_that_leave_something_out_together_refuse_the_reading() {
+    let database = collection(&numbered(30)).await;
+    // Only the count of the whole collection has no filter.
+    let proxy = proxy(|command| match command {
+        count if is_count(count) && stages(count).len() == 1 => counts(31),
+        _ => Fault::Pass,
+    });
+    let source = open(&through(&proxy, &database)).await;
+    let plan = source.plan().await.unwrap();
+    assert_eq!(plan.splits.len(), 2);
+    let error = read(&source, &plan).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Verification);
+    assert!(error.to_string().contains("counted: 31, read: 30"), "{error}");
+    database.delete().await;
+}
+
+#[tokio::test]
 async fn counts_of_a_collection_that_changes_are_no_reason_to_refuse() {
     let database = collection(&numbered(30)).await;
     let proxy = proxy(|command| match command {
