@@ -120,8 +120,10 @@ impl<'a> Worker<'a> {
             }
             self.open_more()?;
             self.fetch_more();
-            let next = tokio::time::timeout(LOOK_UP_EVERY, self.fetches.join_next());
-            let Ok(next) = self.extraction.runtime.block_on(async { next.await }) else { continue };
+            // Inside of the block: a timer is made on the runtime.
+            let next =
+                async { tokio::time::timeout(LOOK_UP_EVERY, self.fetches.join_next()).await };
+            let Ok(next) = self.extraction.runtime.block_on(next) else { continue };
             let Some(fetched) = next else { return Ok(()) };
             let (id, pages, page) =
                 fetched.or_err(ErrorKind::Unexpected, "reading a page broke off")?;

@@ -57,7 +57,7 @@ fn a_run_over_a_table_killed_at_every_page_gives_the_bytes_of_an_undisturbed_one
             }
         });
         shop.project.set("AWS_ENDPOINT_URL_DYNAMODB", proxy.url());
-        let reached = || scans.load(Ordering::SeqCst) >= 5;
+        let reached = || scans.load(Ordering::SeqCst) > 3;
         if let Some(outcome) = run_and_kill(&shop.project, "killed", &reached) {
             break outcome;
         }
@@ -129,7 +129,7 @@ fn a_collection_with_ids_of_nine_types_killed_at_every_document_gives_each_once(
     let outcome = loop {
         let last = replies.load(Ordering::SeqCst) + 6;
         allowed.store(last, Ordering::SeqCst);
-        let reached = || replies.load(Ordering::SeqCst) >= last + 2;
+        let reached = || replies.load(Ordering::SeqCst) > last;
         if let Some(outcome) = run_and_kill(&project, "killed", &reached) {
             break outcome;
         }
@@ -137,7 +137,7 @@ fn a_collection_with_ids_of_nine_types_killed_at_every_document_gives_each_once(
         assert!(kills < 200, "no progress is kept");
     };
     assert!(kills >= 5, "{kills}");
-    assert_eq!(outcome["ledger"]["read"], documents.len());
+    assert_eq!(outcome["ledger"]["read"], documents.len(), "{kills} kills: {outcome:#}");
     assert_eq!(outcome["ledger"]["quarantined"], documents.len());
 
     let shown = project.output(&["quarantine", "show", "out", "--json"]);
