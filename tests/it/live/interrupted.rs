@@ -75,10 +75,10 @@ fn documents() -> Vec<RawDocumentBuf> {
     let mut ids: Vec<RawBson> = vec![RawBson::Null, RawBson::MinKey, RawBson::MaxKey];
     for n in 1..=7_i32 {
         ids.extend([
-            RawBson::Int32(n * 10),
-            RawBson::Int64(i64::from(n) * 10 + 1),
-            RawBson::Double(f64::from(n) * 10.0 + 2.5),
-            RawBson::Decimal128(format!("{}.25", n * 10 + 3).parse().unwrap()),
+            RawBson::Int32(n * 1_000),
+            RawBson::Int64(i64::from(n) * 1_000 + 1),
+            RawBson::Double(f64::from(n) * 1_000.0 + 2.5),
+            RawBson::Decimal128(format!("{}.25", n * 1_000 + 3).parse().unwrap()),
             RawBson::String(format!("ord_{n}")),
             RawBson::Document(rawdoc! { "shop": n, "order": "a" }),
             RawBson::ObjectId(bson::oid::ObjectId::from_bytes([u8::try_from(n).unwrap(); 12])),
