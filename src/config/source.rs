@@ -173,7 +173,7 @@ fn read_collection(source: &Section<'_>, mistakes: &mut Mistakes<'_>) -> Option<
     let database = source.required("database", text, mistakes);
     let collection = source.required("collection", text, mistakes);
     let sort = source.optional("sort", document, mistakes);
-    let limit = source.optional("limit", count, mistakes);
+    let limit = source.optional("limit", positive, mistakes).map(u64::from);
     if sort.is_some() || limit.is_some() {
         let why = "a collection that is sorted or limited is read in one piece";
         source.refuse(&["ranges"], why, mistakes);

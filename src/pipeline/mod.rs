@@ -135,14 +135,25 @@ impl Running<'_> {
         }
         target.require_commits()?;
         let staging = staging(live)?;
-        let decided = self.decide(&mut intake, &staging)?;
-        if let Some(why) = self.over_budget(&decided) {
-            if plan.is_live() {
-                staging.remove()?; // the next run must see what the source holds then
+        let judged = self.decide(&mut intake, &staging).and_then(|decided| {
+            if let Some(why) = self.over_budget(&decided) {
+                return Err(gate::refusal(&why));
             }
-            return Err(gate::refusal(&why));
-        }
-        let draft = self.write(&target, &staging, &decided)?;
+            let draft = self.write(&target, &staging, &decided)?;
+            Ok((decided, draft))
+        });
+        let (decided, draft) = match judged {
+            // A live reading that is refused is not gone on with: the next run must read anew, or
+            // it would pass over what was found wrong.
+            Err(error)
+                if plan.is_live()
+                    && matches!(error.kind(), ErrorKind::Gate | ErrorKind::Verification) =>
+            {
+                staging.remove()?;
+                return Err(error);
+            }
+            judged => judged?,
+        };
         let publication = self.publish(&target, &intake, &key, &draft)?;
         staging.remove()?;
         let outcome = match publication.by_another_run {

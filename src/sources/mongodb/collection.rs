@@ -107,7 +107,7 @@ impl LiveCollection {
                 .with("collection", reading.namespace())
                 .with_help(
                     "hosts, filter, sort, limit, fields and ranges must stay as they were; undo \
-                     the change, or clear the job's staging folder to begin anew",
+                     the change, or begin anew with `--fresh`",
                 ));
         }
         reading.look().await?;

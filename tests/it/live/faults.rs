@@ -2,7 +2,9 @@
 //! undisturbed run, and no page is taken twice.
 
 use std::collections::HashSet;
+use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::harness::{Shop, mongodb_uri, sha256s};
 use crate::proxy::chance;
@@ -75,7 +77,7 @@ fn a_page_that_was_taken_is_not_asked_for_again() {
 
 #[test]
 fn a_table_is_read_through_cut_lost_and_damaged_replies() {
-    let mut shop = Shop::new(1_000);
+    let mut shop = Shop::new(400);
     table_through(&mut shop, "cut", |request| match request.index % 5 {
         _ if request.operation != "Scan" => HttpFault::Pass,
         0 => HttpFault::Cut,
@@ -145,6 +147,40 @@ fn throttling_that_does_not_end_is_left_with_a_checkpoint_and_the_way_to_go_on()
     assert_eq!(sha256s(&outcome), expected);
     let again: Vec<_> = asked(&proxy).intersection(&first).cloned().collect();
     assert!(first.len() >= 12 && again.len() <= 4, "taken before, asked again: {again:?}");
+    shop.delete();
+}
+
+#[test]
+fn credentials_that_expire_every_five_seconds_are_renewed() {
+    let mut shop = Shop::new(800);
+    let source = shop.table_source("segments = 2\npage_items = 40\npatience = \"60s\"");
+    let expected = shop.undisturbed(&source);
+    let renewals = shop.project.path("renewals");
+    let script = format!(
+        "#!/bin/sh\necho renewed >> '{}'\nexpires=$(date -u -d '+5 seconds' +%Y-%m-%dT%H:%M:%SZ)\n\
+         echo \"{{\\\"Version\\\":1,\\\"AccessKeyId\\\":\\\"key\\\",\\\"SecretAccessKey\\\":\\\"secret\\\",\\\"SessionToken\\\":\\\"token\\\",\\\"Expiration\\\":\\\"$expires\\\"}}\"\n",
+        renewals.display()
+    );
+    let process = shop.project.path("credentials.sh");
+    fs::write(&process, script).unwrap();
+    let config = shop.project.path("aws-config");
+    let profile = format!("[default]\ncredential_process = sh {}\n", process.display());
+    fs::write(&config, profile).unwrap();
+    shop.project.set("AWS_CONFIG_FILE", config.to_str().unwrap());
+    shop.project.unset("AWS_ACCESS_KEY_ID");
+    shop.project.unset("AWS_SECRET_ACCESS_KEY");
+    // Slow enough for the credentials to expire on the way; now and then the service says so first.
+    let proxy = HttpProxy::start(&services::dynamodb_url(), |request| match request.index % 8 {
+        _ if request.operation != "Scan" => HttpFault::Pass,
+        5 => http::expired_token(),
+        _ => HttpFault::Delay(Duration::from_millis(700)),
+    });
+    shop.project.set("AWS_ENDPOINT_URL_DYNAMODB", proxy.url());
+    shop.project.job("expiring", &source, "out/expiring", "");
+    let outcome = shop.project.run("expiring");
+    assert_eq!(sha256s(&outcome), expected);
+    let renewed = fs::read_to_string(renewals).unwrap().lines().count();
+    assert!(renewed >= 3, "renewed {renewed} times");
     shop.delete();
 }
 

@@ -53,6 +53,11 @@ impl Project {
         self.variables.insert(name, value.into());
     }
 
+    /// Takes a variable away from the command.
+    pub fn unset(&mut self, name: &'static str) {
+        self.variables.remove(name);
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

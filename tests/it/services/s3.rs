@@ -48,16 +48,20 @@ impl Bucket {
         list.uploads.into_iter().flatten().filter_map(|u| u.key.zip(u.upload_id)).collect()
     }
 
+    pub async fn abort_uploads(&self) {
+        for (key, id) in self.pending_uploads().await {
+            let abort = self.client.abort_multipart_upload().bucket(&self.name).key(key);
+            abort.upload_id(id).send().await.unwrap();
+        }
+    }
+
     pub async fn delete_object(&self, key: &str) {
         self.client.delete_object().bucket(&self.name).key(key).send().await.unwrap();
     }
 
     /// Deletes the bucket and all that is in it.
     pub async fn delete(self) {
-        for (key, id) in self.pending_uploads().await {
-            let abort = self.client.abort_multipart_upload().bucket(&self.name).key(key);
-            abort.upload_id(id).send().await.unwrap();
-        }
+        self.abort_uploads().await;
         for key in self.keys("").await {
             self.delete_object(&key).await;
         }
