@@ -30,6 +30,11 @@ impl LivePlace {
         if let Some(source) = named(typed, &Environment::secret)? {
             return Ok(Self { source, aws: AwsOptions::default(), dataset: None });
         }
+        if typed.contains("://") {
+            return Err(Error::new(ErrorKind::Usage, "this is no table and no collection")
+                .with("place", typed)
+                .with_help("name dynamodb://TABLE or mongodb:DB.COLL, or a job that reads one"));
+        }
         let project = here.project()?;
         let job = project.job(typed)?;
         let mut live = job.sources.iter().filter(|source| source.is_live());

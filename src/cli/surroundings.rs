@@ -32,7 +32,10 @@ impl Here {
         let bar = ProgressBar::hidden();
         let default_filter = match (globals.quiet, globals.verbose) {
             (true, _) => "error",
-            (false, 0) => "consign=info,warn",
+            // The SDK warns of every credential provider that it tries in vain.
+            (false, 0) => {
+                "consign=info,warn,aws_config=error,aws_runtime=error,aws_smithy_runtime=error"
+            }
             (false, 1) => "consign=debug,info",
             (false, _) => "trace",
         };

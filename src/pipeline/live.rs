@@ -175,6 +175,8 @@ impl<'a> Worker<'a> {
         let Some(open) = self.open.get_mut(&id) else { return Err(stray(id)) };
         let Extraction { progress, runtime, .. } = self.extraction;
         loop {
+            // A page that could not be taken whole leaves nothing to keep but the last checkpoint.
+            open.position = None;
             open.reading.take(&page)?;
             let bytes = page_bytes(&page);
             progress.bytes_done.fetch_add(bytes, Ordering::Relaxed);

@@ -1,6 +1,7 @@
 //! One live row by its key, and how the contract judges it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bson::raw::RawBson;
 use bson::{Bson, Document, RawDocumentBuf};
@@ -17,6 +18,9 @@ use crate::sources::mongodb::find_one;
 use crate::storage::aws::loader;
 
 use super::judge::{Judgement, judge};
+
+/// How long a service is waited for: a person is waiting too.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A row as its service holds it now.
 #[derive(Debug, Clone, Serialize)]
@@ -41,9 +45,14 @@ pub fn get(
     aws: &AwsOptions,
 ) -> Result<Option<FoundRow>> {
     let runtime = super::start_runtime()?;
-    let found = match source {
-        SourceSpec::Dynamodb(table) => runtime.block_on(get_from_table(table, key, aws))?,
+    let mut source = source.clone();
+    let found = match &mut source {
+        SourceSpec::Dynamodb(table) => {
+            table.patience = table.patience.min(PATIENCE);
+            runtime.block_on(get_from_table(table, key, aws))?
+        }
         SourceSpec::Mongodb(collection) => {
+            collection.patience = collection.patience.min(PATIENCE);
             runtime.block_on(get_from_collection(collection, key))?
         }
         SourceSpec::DynamodbExport { .. } | SourceSpec::Mongodump { .. } => {

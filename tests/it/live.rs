@@ -1,6 +1,7 @@
 //! Live sources through the command: tables and collections on real servers, with faults between
 //! them and the program.
 
+mod commit;
 mod faults;
 mod harness;
 mod interrupted;

@@ -337,19 +337,8 @@ mod tests {
     fn spec(uri: &str) -> MongodbCollection {
         MongodbCollection {
             uri: Sensitive::new(uri),
-            uri_variable: "MONGODB_URI".to_owned(),
-            database: "shop".to_owned(),
-            collection: "orders".to_owned(),
-            filter: None,
-            whole_documents: false,
-            sort: None,
-            limit: None,
-            read_preference: ReadPreference::Primary,
-            ranges: None,
-            batch_documents: None,
-            require_snapshot: false,
-            allow_plain_text: false,
             patience: Duration::from_secs(1),
+            ..MongodbCollection::named("MONGODB_URI", "shop", "orders")
         }
     }
 }

@@ -14,7 +14,7 @@ use bson::{Binary, DateTime, Decimal128, RawDocumentBuf, Timestamp, rawdoc};
 use consign::catalog::{Contract, load_contract};
 use consign::error::{ErrorKind, Result};
 use consign::model::{PageContent, Part, Position, RawPage, SCAN_WINDOW, Sensitive, Split};
-use consign::plan::{AwsOptions, MongodbCollection, ReadPreference, Slice};
+use consign::plan::{AwsOptions, MongodbCollection, Slice};
 use consign::sources::mongodb::{self, LiveCollection, Loaded};
 use consign::sources::{ReadContext, Source, SourcePlan};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -31,19 +31,9 @@ fn contract() -> Contract {
 fn spec_at(database: &Database, address: &str) -> MongodbCollection {
     MongodbCollection {
         uri: Sensitive::new(format!("mongodb://{address}/?directConnection=true")),
-        uri_variable: "MONGODB_URI".to_owned(),
-        database: database.name.clone(),
-        collection: "orders".to_owned(),
-        filter: None,
         whole_documents: true,
-        sort: None,
-        limit: None,
-        read_preference: ReadPreference::Primary,
-        ranges: None,
-        batch_documents: None,
-        require_snapshot: false,
-        allow_plain_text: false,
         patience: Duration::from_secs(20),
+        ..MongodbCollection::named("MONGODB_URI", &database.name, "orders")
     }
 }
 

@@ -2,7 +2,7 @@ use super::super::describe::KeyAttribute;
 use super::*;
 use crate::catalog::contract::{BusinessDate, Limits};
 use crate::catalog::{Derived, EpochUnit, Field, FieldType, SourcePaths, TimestampType};
-use crate::plan::{ReadCapacity, Slice};
+use crate::plan::Slice;
 
 fn field(name: &str, path: &[&str], data_type: FieldType) -> Field {
     let dynamodb = path.iter().map(|&name| name.to_owned()).collect();
@@ -56,18 +56,10 @@ fn table() -> Description {
 
 fn spec() -> DynamodbTable {
     DynamodbTable {
-        table: "orders".to_owned(),
-        query: None,
-        filter: None,
         names: [("#s".to_owned(), "status".to_owned())].into(),
         values: [(":paid".to_owned(), r#"{"S":"paid"}"#.to_owned())].into(),
-        segments: None,
-        consistent_read: false,
-        page_items: None,
-        whole_items: false,
-        capacity: ReadCapacity::Unlimited,
         patience: std::time::Duration::ZERO,
-        endpoint_url: None,
+        ..DynamodbTable::named("orders")
     }
 }
 

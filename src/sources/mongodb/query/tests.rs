@@ -6,24 +6,13 @@ use super::super::brackets::Lower;
 use super::*;
 use crate::catalog::{Field, FieldType};
 use crate::model::Sensitive;
-use crate::plan::ReadPreference;
 
 fn spec() -> MongodbCollection {
     MongodbCollection {
         uri: Sensitive::new("mongodb://localhost"),
-        uri_variable: "MONGODB_URI".to_owned(),
-        database: "shop".to_owned(),
-        collection: "orders".to_owned(),
-        filter: None,
         whole_documents: true,
-        sort: None,
-        limit: None,
-        read_preference: ReadPreference::Primary,
-        ranges: None,
-        batch_documents: None,
-        require_snapshot: false,
-        allow_plain_text: false,
         patience: Duration::from_secs(1),
+        ..MongodbCollection::named("MONGODB_URI", "shop", "orders")
     }
 }
 

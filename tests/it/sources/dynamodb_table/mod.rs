@@ -8,7 +8,6 @@ mod resume;
 mod scan;
 mod slices;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use aws_sdk_dynamodb::types::ScalarAttributeType;
 use consign::catalog::{Contract, load_contract};
 use consign::error::Result;
 use consign::model::{PageContent, Position, RawFormat, RawPage, Split};
-use consign::plan::{AwsOptions, DynamodbTable, ReadCapacity, Slice};
+use consign::plan::{AwsOptions, DynamodbTable, Slice};
 use consign::sources::dynamodb::{Connection, Item, LiveTable, parse_item};
 use consign::sources::{ReadContext, Source, SourcePlan};
 use consign::storage::aws::LoadConfig;
@@ -39,20 +38,7 @@ fn contract() -> Contract {
 
 /// A job that reads all of `table`.
 fn spec(table: &str) -> DynamodbTable {
-    DynamodbTable {
-        table: table.to_owned(),
-        query: None,
-        filter: None,
-        names: BTreeMap::new(),
-        values: BTreeMap::new(),
-        page_items: None,
-        segments: None,
-        consistent_read: false,
-        whole_items: false,
-        capacity: ReadCapacity::Unlimited,
-        patience: Duration::from_secs(30),
-        endpoint_url: None,
-    }
+    DynamodbTable { patience: Duration::from_secs(30), ..DynamodbTable::named(table) }
 }
 
 async fn connection(url: &str, patience: Duration) -> Arc<Connection> {
