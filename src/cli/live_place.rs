@@ -4,13 +4,10 @@ use std::sync::Arc;
 
 use super::surroundings::Here;
 use crate::catalog::{Catalog, Contract};
-use crate::config::{Environment, Project, resolve};
+use crate::config::{DEFAULT_URI_VARIABLE, Environment, Project, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Sensitive;
 use crate::plan::{AwsOptions, DynamodbTable, MongodbCollection, SourceSpec};
-
-/// Variable that holds the connection string of MongoDB.
-const URI_VARIABLE: &str = "MONGODB_URI";
 
 /// A place in a live service.
 pub(super) struct LivePlace {
@@ -72,7 +69,9 @@ impl LivePlace {
 fn named(typed: &str, secret: &dyn Fn(&str) -> Option<Sensitive>) -> Result<Option<SourceSpec>> {
     if typed.contains('@') {
         return Err(Error::new(ErrorKind::Usage, "a place must not hold a user name or password")
-            .with_help(format!("set {URI_VARIABLE} in the environment and name DB.COLL alone")));
+            .with_help(format!(
+                "set {DEFAULT_URI_VARIABLE} in the environment and name DB.COLL alone"
+            )));
     }
     if let Some(table) = typed.strip_prefix("dynamodb://") {
         if table.is_empty() || table.contains('/') {
@@ -91,10 +90,11 @@ fn named(typed: &str, secret: &dyn Fn(&str) -> Option<Sensitive>) -> Result<Opti
             !database.is_empty() && !collection.is_empty() && !rest.contains([':', '?'])
         })
         .ok_or_else(|| {
-            Error::new(ErrorKind::Usage, "a collection is named as mongodb:DB.COLL")
-                .with_help(format!("the server is named by {URI_VARIABLE} in the environment"))
+            Error::new(ErrorKind::Usage, "a collection is named as mongodb:DB.COLL").with_help(
+                format!("the server is named by {DEFAULT_URI_VARIABLE} in the environment"),
+            )
         })?;
-    let collection = MongodbCollection::named(URI_VARIABLE, database, collection);
+    let collection = MongodbCollection::named(DEFAULT_URI_VARIABLE, database, collection);
     resolve::with_secrets(&SourceSpec::Mongodb(collection), secret).map(Some)
 }
 

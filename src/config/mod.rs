@@ -18,3 +18,4 @@ pub use env::Environment;
 pub use job::{Job, JobSlice};
 pub use project::Project;
 pub use resolve::{Overrides, Surroundings, resolve};
+pub use source::DEFAULT_URI_VARIABLE;

@@ -15,15 +15,8 @@ pub(super) const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The key of what `plan` would publish from these sources. Two runs with one key publish the
 /// same bytes. It holds what `as_of` changes, not the clock itself: nothing yet.
 pub(super) fn run_key(plan: &Plan, sources: &[SourceSummary]) -> String {
-    let mut parts = vec![
-        ("dataset", plan.contract.label()),
-        ("days", days_text(plan.days)),
-        ("contract_sha256", plan.contract.sha256.clone()),
-        ("code_version", CODE_VERSION.to_owned()),
-        ("tzdb", tzdb_version().to_owned()),
-        ("fx_table", "none".to_owned()),
-        ("as_of_effect", "none".to_owned()),
-    ];
+    let mut parts = what_judges(plan);
+    parts.extend([("fx_table", "none".to_owned()), ("as_of_effect", "none".to_owned())]);
     parts.extend(sources.iter().map(|s| ("source", format!("{}:{}", s.kind, s.fingerprint))));
     parts.extend(plan.sinks.iter().map(|sink| ("sink", sink_text(sink))));
     idempotency_key(&parts)
@@ -32,16 +25,21 @@ pub(super) fn run_key(plan: &Plan, sources: &[SourceSummary]) -> String {
 /// The key by which an interrupted reading of live sources is found again. What else has changed
 /// since, the sources find out when they are resumed.
 pub(super) fn reading_key(plan: &Plan) -> String {
-    let mut parts = vec![
+    let mut parts = what_judges(plan);
+    parts.push(("target", plan.target.clone()));
+    parts.extend(plan.sources.iter().map(|source| ("source", source_text(source))));
+    idempotency_key(&parts)
+}
+
+/// What decides what becomes of a row.
+fn what_judges(plan: &Plan) -> Vec<(&'static str, String)> {
+    vec![
         ("dataset", plan.contract.label()),
         ("days", days_text(plan.days)),
         ("contract_sha256", plan.contract.sha256.clone()),
         ("code_version", CODE_VERSION.to_owned()),
         ("tzdb", tzdb_version().to_owned()),
-        ("target", plan.target.clone()),
-    ];
-    parts.extend(plan.sources.iter().map(|source| ("source", source_text(source))));
-    idempotency_key(&parts)
+    ]
 }
 
 fn source_text(source: &SourceSpec) -> String {

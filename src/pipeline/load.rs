@@ -11,9 +11,7 @@ use serde::Serialize;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::model::RawFormat;
 use crate::plan::{AwsOptions, DynamodbTable, MongodbCollection, SourceSpec};
-use crate::sources::dynamodb::{
-    Connection, Item, KeyAttribute, batch_write, key_schema, parse_item,
-};
+use crate::sources::dynamodb::{Connection, Item, KeyAttribute, batch_write, item_of, key_schema};
 use crate::sources::mongodb::insert_all;
 use crate::sources::{FileRows, file_rows};
 use crate::storage::aws::loader;
@@ -84,7 +82,7 @@ async fn load_table(
         while items.len() < CHUNK_ITEMS * WRITERS {
             let Some(row) = rows.try_next().await? else { break };
             taken += 1;
-            match item_of(&row, &key) {
+            match keyed_item(&row, &key) {
                 Ok((key, item)) => {
                     summary.replaced += u64::from(items.insert(key, item).is_some());
                 }
@@ -108,11 +106,11 @@ async fn load_table(
 }
 
 /// An item of a line and its key as text, or why no table takes it.
-fn item_of(line: &Bytes, key: &[KeyAttribute]) -> Result<(String, Item), &'static str> {
+fn keyed_item(line: &Bytes, key: &[KeyAttribute]) -> Result<(String, Item), &'static str> {
     let json: serde_json::Value =
         serde_json::from_slice(line).map_err(|_| "the line is not JSON")?;
     let json = json.get("Item").filter(|item| item.is_object()).unwrap_or(&json);
-    let item = parse_item(&json.to_string()).map_err(|_| "it is not DynamoDB JSON")?;
+    let item = item_of(json).map_err(|_| "it is not DynamoDB JSON")?;
     let mut text = String::new();
     for attribute in key {
         let value = json.get(&attribute.name).and_then(|v| v.get(&attribute.attribute_type));

@@ -13,7 +13,9 @@ use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::model::RawFormat;
 use crate::plan::{AwsOptions, DynamodbTable, MongodbCollection, SourceSpec};
-use crate::sources::dynamodb::{Connection, Item, KeyAttribute, get_item, key_schema, parse_item};
+use crate::sources::dynamodb::{
+    Connection, Item, KeyAttribute, get_item, item_of, key_schema, parse_item,
+};
 use crate::sources::mongodb::find_one;
 use crate::storage::aws::loader;
 
@@ -98,7 +100,7 @@ fn item_key(text: &str, schema: &[KeyAttribute]) -> Result<Item> {
     let members = schema.iter().zip(parts).map(|(attribute, part)| {
         (attribute.name.clone(), json!({ attribute.attribute_type.as_str(): part }))
     });
-    parse_item(&Value::Object(members.collect()).to_string())
+    item_of(&Value::Object(members.collect()))
 }
 
 async fn get_from_collection(collection: &MongodbCollection, key: &str) -> Result<Found> {

@@ -37,12 +37,14 @@ pub trait Source: Send + Sync {
     fn plan(&self) -> BoxFuture<'_, Result<SourcePlan>>;
 
     /// Takes up an interrupted reading again: gives its splits, so that each goes on where it
-    /// stood. File sources plan again, and give the same splits when the files are the same.
+    /// stood. File sources plan again: files that are still the same give the same splits.
     ///
     /// # Errors
     /// `Usage` when the job or the place has changed so that the splits no longer fit, and as
     /// [`Source::plan`].
-    fn resume(&self, interrupted: SourcePlan) -> BoxFuture<'_, Result<SourcePlan>>;
+    fn resume(&self, _interrupted: SourcePlan) -> BoxFuture<'_, Result<SourcePlan>> {
+        self.plan()
+    }
 
     /// Streams the pages of a split, in order, whole rows only. A live split goes on after the
     /// position; file splits start over and ignore it.

@@ -54,8 +54,7 @@ pub fn is_on_this_machine(endpoint_url: &str) -> bool {
         Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     };
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    super::is_loopback(host)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 pub mod aws;
 pub mod s3;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -31,6 +32,13 @@ pub struct Location {
 /// replaces what is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CreateOnly;
+
+/// Whether a host, by name or address, is this machine.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
 
 /// Whether `url` names a place in S3.
 #[must_use]

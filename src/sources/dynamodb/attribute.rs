@@ -21,8 +21,15 @@ pub type Item = HashMap<String, AttributeValue>;
 /// # Errors
 /// `Usage` when `text` is not that.
 pub fn parse_item(text: &str) -> Result<Item> {
-    let json = serde_json::from_str(text).ok();
-    json.as_ref().and_then(item).ok_or_else(|| not_dynamodb_json(r#"{"order_id":{"S":"1"}}"#))
+    item_of(&serde_json::from_str(text).unwrap_or_default())
+}
+
+/// Reads an item or a key from JSON that is parsed already.
+///
+/// # Errors
+/// `Usage` when `json` is not DynamoDB JSON.
+pub fn item_of(json: &Value) -> Result<Item> {
+    item(json).ok_or_else(|| not_dynamodb_json(r#"{"order_id":{"S":"1"}}"#))
 }
 
 /// Reads a value from DynamoDB JSON: `{"S":"paid"}`.

@@ -122,10 +122,6 @@ impl Source for DynamodbExport {
         self.cut().boxed()
     }
 
-    fn resume(&self, _interrupted: SourcePlan) -> BoxFuture<'_, Result<SourcePlan>> {
-        self.plan() // files that are still the same give the same splits
-    }
-
     fn read(
         &self,
         split: &Split,

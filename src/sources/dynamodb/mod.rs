@@ -18,7 +18,7 @@ mod slice;
 mod table;
 mod throttle;
 
-pub use attribute::{Item, parse_item};
+pub use attribute::{Item, item_of, parse_item};
 pub use connection::Connection;
 pub use describe::{KeyAttribute, key_schema};
 pub use export::DynamodbExport;

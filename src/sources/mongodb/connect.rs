@@ -3,7 +3,6 @@
 //! The connection string never leaves this file, not even in errors. Does not own what is asked.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bson::raw::{RawBsonRef, RawDocumentBuf};
@@ -20,6 +19,7 @@ use mongodb::raw_batch_cursor::RawBatchCursor;
 use super::faults::{Fault, Remedy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{MongodbCollection, ReadPreference};
+use crate::storage;
 
 /// Connections of one client to one server. Each split that is open uses one for a moment.
 const MIN_POOL_CONNECTIONS: u32 = 10;
@@ -231,9 +231,7 @@ pub fn is_on_this_machine(spec: &MongodbCollection) -> Result<bool> {
 fn is_loopback(address: &ServerAddress) -> bool {
     match address {
         ServerAddress::Tcp { host, .. } => {
-            let host = host.trim_start_matches('[').trim_end_matches(']');
-            host.eq_ignore_ascii_case("localhost")
-                || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+            storage::is_loopback(host.trim_start_matches('[').trim_end_matches(']'))
         }
         ServerAddress::Unix { .. } => true,
         _ => false,

@@ -176,10 +176,6 @@ impl Source for Mongodump {
         self.cut().boxed()
     }
 
-    fn resume(&self, _interrupted: SourcePlan) -> BoxFuture<'_, Result<SourcePlan>> {
-        self.plan() // files that are still the same give the same splits
-    }
-
     fn read(
         &self,
         split: &Split,
