@@ -239,6 +239,10 @@ fn live_sources_are_read_as_written() {
     assert_eq!((collection.ranges, collection.batch_documents), (Some(8), Some(100)));
     assert!(collection.whole_documents && collection.require_snapshot);
     assert_eq!(collection.read_preference, ReadPreference::SecondaryPreferred);
+    let plain = LIVE.replace("batch_documents = 100\n", "");
+    let job_of_defaults = Job::parse("jobs/live.toml", "live", &plain).unwrap();
+    let SourceSpec::Mongodb(plain) = &job_of_defaults.sources[1] else { panic!() };
+    assert_eq!(plain.batch_documents, Some(1_000));
     let slice = job.slice.unwrap();
     assert_eq!((slice.lag, slice.days), (Duration::from_secs(7_200), 3));
     assert_eq!(job.checkpoint_bytes, 1_000_000);

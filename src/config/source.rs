@@ -16,6 +16,9 @@ use crate::plan::{
     ReadPreference, SourceSpec,
 };
 
+/// Documents of a batch, when the job does not say: about a megabyte of orders. Left to itself a
+/// server sends up to 16, of which each open range holds two.
+pub const DEFAULT_BATCH_DOCUMENTS: u32 = 1_000;
 /// Variable that holds the connection string of MongoDB, when the job names none.
 pub const DEFAULT_URI_VARIABLE: &str = "MONGODB_URI";
 
@@ -193,7 +196,9 @@ fn read_collection(source: &Section<'_>, mistakes: &mut Mistakes<'_>) -> Option<
         limit,
         read_preference: read_preference.unwrap_or(ReadPreference::Primary),
         ranges: source.optional("ranges", number_or_auto, mistakes).flatten(),
-        batch_documents: source.optional("batch_documents", positive, mistakes),
+        batch_documents: source
+            .optional("batch_documents", positive, mistakes)
+            .or(Some(DEFAULT_BATCH_DOCUMENTS)),
         require_snapshot: source.optional("require_snapshot", boolean, mistakes).unwrap_or(false),
         allow_plain_text: source.optional("allow_plain_text", boolean, mistakes).unwrap_or(false),
         patience: source.optional("patience", duration, mistakes).unwrap_or(DEFAULT_PATIENCE),

@@ -55,8 +55,9 @@ pub trait Source: Send + Sync {
     /// service are retried before they are an error.
     fn read(&self, split: &Split, after: Option<&Position>) -> BoxStream<'static, Result<RawPage>>;
 
-    /// How the source turned out to be read, which is what [`SourceSummary::consistency`] should
-    /// say once all is read; none when it was read as planned. A snapshot may be lost on the way.
+    /// How the source turned out to be read, which is what
+    /// [`consistency`](crate::model::SourceSummary::consistency) should say once all is read; none
+    /// when it was read as planned. A snapshot may be lost on the way.
     fn consistency(&self) -> Option<String> {
         None
     }
