@@ -1,49 +1,34 @@
-//! The decoder on the sample orders, in both formats, with the released contract.
+//! The decoders on generated orders, with the released contract, beside copying the same bytes.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark without its input may panic")]
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::Read;
-use std::path::Path;
+mod support;
 
-use bytes::Bytes;
-use consign::catalog::load_contract;
 use consign::decode::Decoder;
-use consign::model::{PageContent, RawFormat, RawPage, SplitId};
+use consign::model::RawFormat;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use flate2::read::MultiGzDecoder;
+
+/// Bytes of a page, as the file sources cut them.
+const PAGE_BYTES: usize = 4 << 20;
 
 fn decode(c: &mut Criterion) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let contract = load_contract(&root.join("schemas/exported_orders/v1.odcs.yaml")).unwrap();
-    let dump = fs::read(root.join("samples/orders-dump/shop/orders.bson")).unwrap();
-    let export = export_lines(&root.join("samples/orders-export/AWSDynamoDB"));
-    let mut group = c.benchmark_group("decode");
-    for (format, bytes) in [(RawFormat::DynamodbJson, export), (RawFormat::Bson, dump)] {
+    let contract = support::contract();
+    for format in [RawFormat::DynamodbJson, RawFormat::Bson] {
+        let rows = support::orders(format);
+        let pages = support::pages(format, &rows, PAGE_BYTES);
+        let mut group = c.benchmark_group(format.as_str());
+        group.throughput(Throughput::ElementsAndBytes {
+            elements: support::ORDERS,
+            bytes: rows.len() as u64,
+        });
         let mut decoder = Decoder::new(&contract, format);
-        group.throughput(Throughput::Bytes(u64::try_from(bytes.len()).unwrap()));
-        let content = PageContent::Rows { format, bytes: Bytes::from(bytes) };
-        let page =
-            RawPage { split: SplitId(0), first_row: 0, offset_bytes: 0, content, resume: None };
-        group.bench_function(format.as_str(), |b| b.iter(|| decoder.decode(&page)));
+        group.bench_function("decode", |b| {
+            b.iter(|| pages.iter().map(|page| decoder.decode(page).num_rows()).sum::<usize>());
+        });
+        let mut copy = vec![0; rows.len()];
+        group.bench_function("copy", |b| b.iter(|| copy.copy_from_slice(&rows)));
+        group.finish();
     }
-    group.finish();
-}
-
-/// The lines of every data file of the one export below `folder`, in the order of their names.
-fn export_lines(folder: &Path) -> Vec<u8> {
-    let export = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
-    let files: BTreeMap<_, _> = fs::read_dir(export.join("data"))
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .map(|path| (path.clone(), fs::File::open(path).unwrap()))
-        .collect();
-    let mut lines = Vec::new();
-    for file in files.into_values() {
-        MultiGzDecoder::new(file).read_to_end(&mut lines).unwrap();
-    }
-    lines
 }
 
 criterion_group!(benches, decode);

@@ -99,6 +99,17 @@ impl<'a> Cursor<'a> {
         Ok(Some((name, self.value(tag)?)))
     }
 
+    /// The value of the next element if its name and NUL are `key`.
+    #[inline]
+    pub fn next_element_if(&mut self, key: &[u8]) -> Result<Option<Value<'a>>, Malformed> {
+        let Some([tag, rest @ ..]) = self.bytes.get(self.pos..) else { return Ok(None) };
+        if !rest.starts_with(key) {
+            return Ok(None);
+        }
+        self.pos += 1 + key.len();
+        self.value(*tag).map(Some)
+    }
+
     fn value(&mut self, tag: u8) -> Result<Value<'a>, Malformed> {
         let (found, kind) = match tag {
             0x01 => ("double", Kind::Double(u64::from_le_bytes(*self.array()?))),
@@ -171,7 +182,7 @@ impl<'a> Cursor<'a> {
         if *last != 0 {
             return Err(Malformed);
         }
-        Ok(Text { bytes, escaped: false, ascii: bytes.is_ascii() })
+        Ok(Text { bytes, escaped: false, utf8: false })
     }
 
     /// A string of a type that no contract can ask for: it must be UTF-8.
@@ -184,7 +195,7 @@ impl<'a> Cursor<'a> {
         let len = rest.iter().position(|b| *b == 0).ok_or(Malformed)?;
         let bytes = self.take(len)?;
         self.pos += 1;
-        let text = Text { bytes, escaped: false, ascii: false };
+        let text = Text { bytes, escaped: false, utf8: bytes.is_ascii() };
         if text.is_utf8() { Ok(text) } else { Err(Malformed) }
     }
 

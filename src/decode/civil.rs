@@ -62,43 +62,41 @@ impl Reader<'_> {
         })
     }
 
-    /// Takes exactly `len` digits.
-    fn number(&mut self, len: usize) -> Option<i64> {
-        let (digits, rest) = self.0.split_at_checked(len)?;
+    /// Takes a number of two digits, `max` at most.
+    fn two_digits(&mut self, max: i64) -> Option<i64> {
+        let [first, second, rest @ ..] = self.0 else { return None };
         self.0 = rest;
-        digits.iter().try_fold(0, |sum, digit| {
-            digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0'))
-        })
-    }
-
-    fn number_up_to(&mut self, len: usize, max: i64) -> Option<i64> {
-        self.number(len).filter(|n| *n <= max)
+        digits([*first, *second]).filter(|n| *n <= max)
     }
 
     fn date(&mut self) -> Option<i64> {
-        let year = self.number(4)?;
-        self.take(b"-")?;
-        let month = self.number(2)?;
-        self.take(b"-")?;
-        days_since_1970(year, month, self.number(2)?)
+        let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, rest @ ..] = self.0 else { return None };
+        self.0 = rest;
+        days_since_1970(digits([*y1, *y2, *y3, *y4])?, digits([*m1, *m2])?, digits([*d1, *d2])?)
+    }
+
+    /// Takes `HH:MM`, and `:SS` when it is there: the seconds, and whether those were there.
+    fn time(&mut self) -> Option<(i64, bool)> {
+        let [h1, h2, b':', m1, m2, rest @ ..] = self.0 else { return None };
+        let hours = digits([*h1, *h2]).filter(|hours| *hours <= 23)?;
+        let minutes = digits([*m1, *m2]).filter(|minutes| *minutes <= 59)?;
+        let minutes = hours * 60 + minutes;
+        let [b':', s1, s2, after @ ..] = rest else {
+            self.0 = rest;
+            return (rest.first() != Some(&b':')).then_some((minutes * 60, false));
+        };
+        self.0 = after;
+        let seconds = digits([*s1, *s2]).filter(|seconds| *seconds <= 59)?;
+        Some((minutes * 60 + seconds, true))
     }
 
     /// Takes date and time: microseconds, and whether finer digits were left off.
     fn civil_micros(&mut self) -> Option<(i64, bool)> {
         let days = self.date()?;
         self.take(b"Tt ")?;
-        let hours = self.number_up_to(2, 23)?;
-        self.take(b":")?;
-        let minutes = self.number_up_to(2, 59)?;
-        let mut seconds = 0;
-        let (mut fraction, mut too_fine) = (0, false);
-        if self.take(b":").is_some() {
-            seconds = self.number_up_to(2, 59)?;
-            if self.take(b".").is_some() {
-                (fraction, too_fine) = self.fraction()?;
-            }
-        }
-        let seconds = (hours * 60 + minutes) * 60 + seconds;
+        let (seconds, has_seconds) = self.time()?;
+        let (fraction, too_fine) =
+            if has_seconds && self.take(b".").is_some() { self.fraction()? } else { (0, false) };
         Some((days * MICROS_PER_DAY + seconds * MICROS_PER_SECOND + fraction, too_fine))
     }
 
@@ -120,15 +118,21 @@ impl Reader<'_> {
             None => Some(None),
             Some(b'Z' | b'z') => Some(Some(0)),
             Some(sign) => {
-                let hours = self.number_up_to(2, 23)?;
+                let hours = self.two_digits(23)?;
                 let colon = self.take(b":").is_some();
-                let minutes =
-                    if colon || !self.0.is_empty() { self.number_up_to(2, 59)? } else { 0 };
+                let minutes = if colon || !self.0.is_empty() { self.two_digits(59)? } else { 0 };
                 let minutes = i16::try_from(hours * 60 + minutes).ok()?;
                 Some(Some(if sign == b'-' { -minutes } else { minutes }))
             }
         }
     }
+}
+
+/// The number that digits spell.
+fn digits<const N: usize>(digits: [u8; N]) -> Option<i64> {
+    let values = digits.map(|digit| digit.wrapping_sub(b'0'));
+    let all_are = values.iter().all(|value| *value < 10);
+    all_are.then(|| values.iter().fold(0, |sum, value| sum * 10 + i64::from(*value)))
 }
 
 /// Days since 1970 of a day in the proleptic Gregorian calendar, if there is such a day.

@@ -1,27 +1,33 @@
 //! Where the contract's fields stand in a row of one format, compiled once per decoder.
 //!
-//! Fields mostly come in the same order, so the field after the one just seen is tried first.
+//! Fields mostly come in the same order: the one that last followed the one just seen is tried
+//! first, by the bytes of its name as the format spells it.
 
 use crate::catalog::Field;
 use crate::model::RawFormat;
 
-use super::value::{Kind, Malformed, Members, Slot, Value};
+use super::value::{Kind, Malformed, Members, Slot, Text, Value, member_key};
 use super::walk::Walk;
 
 /// The names that one level of a row is searched for.
 #[derive(Debug, Default)]
 pub(super) struct PathTree {
     nodes: Vec<Node>,
+    /// Node that is expected next.
     expected: usize,
 }
 
 #[derive(Debug)]
 struct Node {
     name: String,
+    /// How the format mostly spells the name; none when it cannot hold it.
+    key: Option<Vec<u8>>,
     /// Fields whose value this is, by index.
     fields: Vec<usize>,
     /// Fields whose value lies below.
     below: PathTree,
+    /// Node that followed this one when that was last seen.
+    follower: usize,
     seen: bool,
 }
 
@@ -37,23 +43,29 @@ impl PathTree {
                 RawFormat::Bson => &field.source.mongodb,
             };
             match path.split_last() {
-                Some((last, parents)) => tree.insert(parents, last, index),
-                None => tree.insert(&[], &field.name, index),
+                Some((last, parents)) => tree.insert(parents, last, index, format),
+                None => tree.insert(&[], &field.name, index, format),
             }
         }
         tree
     }
 
-    fn insert(&mut self, parents: &[String], last: &str, index: usize) {
+    fn insert(&mut self, parents: &[String], last: &str, index: usize, format: RawFormat) {
         let name = parents.first().map_or(last, String::as_str);
         let at = self.nodes.iter().position(|node| node.name == name).unwrap_or_else(|| {
-            let below = Self::default();
-            self.nodes.push(Node { name: name.to_owned(), fields: vec![], below, seen: false });
+            self.nodes.push(Node {
+                name: name.to_owned(),
+                key: member_key(name, format),
+                fields: vec![],
+                below: Self::default(),
+                follower: self.nodes.len() + 1,
+                seen: false,
+            });
             self.nodes.len() - 1
         });
         let Some(node) = self.nodes.get_mut(at) else { return };
         match parents.split_first() {
-            Some((_, rest)) => node.below.insert(rest, last, index),
+            Some((_, rest)) => node.below.insert(rest, last, index, format),
             None => node.fields.push(index),
         }
     }
@@ -67,23 +79,40 @@ impl PathTree {
         walk: &mut Walk,
     ) -> Result<(), Malformed> {
         self.nodes.iter_mut().for_each(|node| node.seen = false);
-        while let Some((name, value)) = members.next(walk)? {
-            let is_next = |node: &Node| name.is(node.name.as_bytes());
-            let at = if self.nodes.get(self.expected).is_some_and(is_next) {
-                Some(self.expected)
-            } else {
-                self.nodes.iter().position(is_next)
-            };
-            if let Some(at) = at {
-                self.expected = at + 1;
+        let mut last = None;
+        loop {
+            if let Some(node) = self.nodes.get_mut(self.expected)
+                && let Some(key) = &node.key
+                && let Some(value) = members.next_if(key, walk)?
+            {
+                last = Some(self.expected);
+                self.expected = node.follower;
+                node.place(value, slots, walk)?;
+                continue;
+            }
+            let Some((name, value)) = members.next(walk)? else { return Ok(()) };
+            if let Some(at) = self.find(name) {
+                if let Some(node) = last.and_then(|last| self.nodes.get_mut(last)) {
+                    node.follower = at;
+                }
+                last = Some(at);
                 if let Some(node) = self.nodes.get_mut(at) {
+                    self.expected = node.follower;
                     node.place(value, slots, walk)?;
                 }
             } else if matches!(value.kind, Kind::Invalid) {
                 return Err(Malformed);
             }
         }
-        Ok(())
+    }
+
+    /// The node of a name, sought first where it is expected.
+    fn find(&self, name: Text<'_>) -> Option<usize> {
+        let is = |node: &Node| name.is(node.name.as_bytes());
+        let from = self.expected.min(self.nodes.len());
+        let (before, after) = self.nodes.split_at_checked(from)?;
+        let behind = after.iter().position(is).map(|at| from + at);
+        behind.or_else(|| before.iter().position(is))
     }
 
     /// Gives every field of the tree the same slot.

@@ -3,7 +3,7 @@
 //! Shallow on purpose: a list or an object is a cursor over its own bytes, never a tree. Does
 //! not own what a value means to a contract (that is `columns`).
 
-use crate::model::FoundType;
+use crate::model::{FoundType, RawFormat};
 
 use super::walk::Walk;
 use super::{bson, dynamodb};
@@ -66,7 +66,8 @@ pub(super) enum Kind<'a> {
 pub(super) struct Text<'a> {
     pub bytes: &'a [u8],
     pub escaped: bool,
-    pub ascii: bool,
+    /// Whether the bytes are known to be UTF-8.
+    pub utf8: bool,
 }
 
 impl<'a> Text<'a> {
@@ -84,17 +85,31 @@ impl<'a> Text<'a> {
         }
     }
 
+    #[inline]
     pub fn is(self, other: &[u8]) -> bool {
         if self.escaped { self.decode(&mut Vec::new()) == other } else { self.bytes == other }
     }
 
+    #[inline]
     pub fn is_utf8(self) -> bool {
-        self.ascii || std::str::from_utf8(self.bytes).is_ok()
+        self.utf8 || std::str::from_utf8(self.bytes).is_ok()
     }
 
     /// Whether more than `max` bytes are meant.
+    #[inline]
     pub fn is_longer_than(self, max: usize) -> bool {
         self.bytes.len() > max && (!self.escaped || self.decode(&mut Vec::new()).len() > max)
+    }
+}
+
+/// How `format` spells the name of a member: quoted and with its colon, or ended by NUL. None
+/// when it cannot hold the name.
+pub(super) fn member_key(name: &str, format: RawFormat) -> Option<Vec<u8>> {
+    match format {
+        RawFormat::DynamodbJson | RawFormat::DynamodbItem | RawFormat::DynamodbChange => {
+            Some(format!("{}:", serde_json::Value::from(name)).into_bytes())
+        }
+        RawFormat::Bson => (!name.contains('\0')).then(|| [name.as_bytes(), b"\0"].concat()),
     }
 }
 
@@ -133,6 +148,17 @@ impl<'a> Members<'a> {
         match self {
             Self::Dynamodb(cursor) => cursor.next_member(walk),
             Self::Bson(cursor) => cursor.next_element(),
+        }
+    }
+
+    /// The value of the next member if that is the one whose name is spelled `key`, as
+    /// [`member_key`] gives it, and otherwise nothing is taken. Spelled in another way it is not
+    /// found here, though it may be there.
+    #[inline]
+    pub fn next_if(&mut self, key: &[u8], walk: &mut Walk) -> Result<Option<Value<'a>>, Malformed> {
+        match self {
+            Self::Dynamodb(cursor) => cursor.next_member_if(key, walk),
+            Self::Bson(cursor) => cursor.next_element_if(key),
         }
     }
 }

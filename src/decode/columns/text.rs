@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringBuilder};
+use arrow::array::{ArrayRef, NullBufferBuilder, StringArray};
+use arrow::buffer::OffsetBuffer;
 
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH};
 use crate::decode::number::{Decimal128, Exact, integer_of_double};
@@ -16,12 +17,16 @@ const UUID_SUBTYPE: u8 = 4;
 #[derive(Debug)]
 pub(super) struct TextColumn {
     coerce: bool,
-    builder: StringBuilder,
+    bytes: Vec<u8>,
+    /// Where each text ends among the bytes.
+    ends: Vec<i32>,
+    validity: NullBufferBuilder,
 }
 
 impl TextColumn {
     pub fn new(coerce: bool) -> Self {
-        Self { coerce, builder: StringBuilder::new() }
+        let validity = NullBufferBuilder::new(0);
+        Self { coerce, bytes: Vec::new(), ends: Vec::new(), validity }
     }
 
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
@@ -29,6 +34,10 @@ impl TextColumn {
             let bytes = text.decode(&mut cx.scratch);
             if bytes.len() > cx.walk.max_text_bytes {
                 return Err(ReasonCode::TextTooLong.into());
+            }
+            // Some text of the row is not UTF-8: is it this one?
+            if cx.walk.facts.text_not_utf8 && std::str::from_utf8(bytes).is_err() {
+                return Err(ReasonCode::TextNotUtf8.into());
             }
             self.append_bytes(bytes)
         } else {
@@ -38,20 +47,30 @@ impl TextColumn {
     }
 
     fn append_bytes(&mut self, bytes: &[u8]) -> Result<(), Misfit> {
-        let text = std::str::from_utf8(bytes).map_err(|_| ReasonCode::TextNotUtf8)?;
-        if bytes.contains(&0) {
+        if memchr::memchr(0, bytes).is_some() {
             return Err(ReasonCode::TextHasNul.into());
         }
-        self.builder.append_value(text);
+        self.bytes.extend_from_slice(bytes);
+        self.end(true);
         Ok(())
     }
 
     pub fn append_null(&mut self) {
-        self.builder.append_null();
+        self.end(false);
+    }
+
+    fn end(&mut self, valid: bool) {
+        self.ends.push(i32::try_from(self.bytes.len()).unwrap_or(i32::MAX));
+        self.validity.append(valid);
     }
 
     pub fn finish(&mut self) -> ArrayRef {
-        Arc::new(self.builder.finish())
+        let (bytes, texts) = (self.bytes.len(), self.ends.len());
+        let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(bytes));
+        let ends = std::mem::replace(&mut self.ends, Vec::with_capacity(texts));
+        let offsets = OffsetBuffer::new(std::iter::once(0).chain(ends).collect());
+        // The walk has seen that every text is UTF-8; this looks again, at all of them at once.
+        Arc::new(StringArray::new(offsets, bytes.into(), self.validity.finish()))
     }
 }
 

@@ -9,42 +9,50 @@ use crate::decode::walk::Walk;
 /// A place in a line of JSON.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::decode) struct Scanner<'a> {
-    bytes: &'a [u8],
-    pos: usize,
+    rest: &'a [u8],
+    /// Bytes of the whole line.
+    len: usize,
+    /// Whether the whole line is UTF-8, so that no string in it needs a look.
+    utf8: bool,
 }
 
 impl<'a> Scanner<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, pos: 0 }
+        Self { rest: bytes, len: bytes.len(), utf8: std::str::from_utf8(bytes).is_ok() }
     }
 
     /// Bytes that were taken.
     pub fn position(&self) -> usize {
-        self.pos
+        self.len - self.rest.len()
     }
 
     /// What was taken between here and `end`, a later place in the same line.
     pub fn until(&self, end: &Self) -> &'a [u8] {
-        self.bytes.get(self.pos..end.pos).unwrap_or_default()
+        self.rest.get(..self.rest.len() - end.rest.len()).unwrap_or_default()
     }
 
     /// The next byte that is not white space, not yet taken.
+    #[inline]
     pub fn peek(&mut self) -> Option<u8> {
         loop {
-            match self.bytes.get(self.pos) {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.pos += 1,
-                other => return other.copied(),
+            match self.rest {
+                [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] => self.rest = rest,
+                rest => return rest.first().copied(),
             }
         }
     }
 
     /// Takes `byte` if it is next.
+    #[inline]
     pub fn take(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.pos += usize::from(found);
-        found
+        if self.peek() != Some(byte) {
+            return false;
+        }
+        self.rest = self.rest.get(1..).unwrap_or_default();
+        true
     }
 
+    #[inline]
     pub fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
         if self.take(byte) { Ok(()) } else { Err(Malformed) }
     }
@@ -57,32 +65,65 @@ impl<'a> Scanner<'a> {
     /// Takes the literal `word` if it is next.
     pub fn take_word(&mut self, word: &[u8]) -> bool {
         self.peek();
-        let found = self.rest().starts_with(word);
-        self.pos += if found { word.len() } else { 0 };
-        found
+        self.take_exactly(word)
+    }
+
+    /// Takes `bytes` if they stand right here, without white space before them.
+    #[inline]
+    pub fn take_exactly(&mut self, bytes: &[u8]) -> bool {
+        match self.rest.strip_prefix(bytes) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes `{"T":` of a one-letter type if it stands right here, without white space.
+    #[inline]
+    pub fn take_letter_tag(&mut self) -> Option<u8> {
+        match self.rest {
+            [b'{', b'"', tag @ b'A'..=b'Z', b'"', b':', rest @ ..] => {
+                self.rest = rest;
+                Some(*tag)
+            }
+            _ => None,
+        }
     }
 
     /// Takes a string, its quotes left off.
+    #[inline]
     pub fn string(&mut self) -> Result<Text<'a>, Malformed> {
         self.expect(b'"')?;
-        let start = self.pos;
-        let (mut escaped, mut ascii) = (false, true);
-        loop {
-            self.pos += plain_bytes(self.rest(), &mut ascii);
-            match self.bytes.get(self.pos) {
-                Some(b'"') => {
-                    let bytes = self.bytes.get(start..self.pos).unwrap_or_default();
-                    self.pos += 1;
-                    return Ok(Text { bytes, escaped, ascii });
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    let (len, _) = escape(self.rest()).ok_or(Malformed)?;
-                    self.pos += len;
-                }
-                _ => return Err(Malformed),
+        match self.rest.split_at_checked(plain_bytes(self.rest)) {
+            Some((bytes, [b'"', rest @ ..])) => {
+                self.rest = rest;
+                Ok(Text { bytes, escaped: false, utf8: self.utf8 })
             }
+            _ => self.escaped_string(),
         }
+    }
+
+    /// Takes what is left of a string with escapes.
+    #[cold]
+    fn escaped_string(&mut self) -> Result<Text<'a>, Malformed> {
+        let whole = self.rest;
+        let mut len = 0;
+        loop {
+            let rest = whole.get(len..).unwrap_or_default();
+            len += match rest {
+                [b'"', ..] => break,
+                [b'\\', ..] => escape(rest).ok_or(Malformed)?.0,
+                _ => match plain_bytes(rest) {
+                    0 => return Err(Malformed),
+                    plain => plain,
+                },
+            };
+        }
+        let (bytes, rest) = whole.split_at_checked(len).ok_or(Malformed)?;
+        self.rest = rest.get(1..).unwrap_or_default();
+        Ok(Text { bytes, escaped: true, utf8: self.utf8 })
     }
 
     /// Takes a member's name and its colon. Names must be UTF-8.
@@ -98,7 +139,7 @@ impl<'a> Scanner<'a> {
         loop {
             match self.peek().ok_or(Malformed)? {
                 open @ (b'{' | b'[') => {
-                    self.pos += 1;
+                    self.expect(open)?;
                     walk.enter(open == b'[', 0);
                 }
                 b'"' => {
@@ -148,36 +189,33 @@ impl<'a> Scanner<'a> {
     }
 
     fn digits(&mut self) -> Result<(), Malformed> {
-        let count = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
-        self.pos += count;
+        let count = self.rest.iter().take_while(|b| b.is_ascii_digit()).count();
+        self.rest = self.rest.get(count..).unwrap_or_default();
         if count > 0 { Ok(()) } else { Err(Malformed) }
     }
 
     /// Takes the very next byte if it is one of `wanted`.
     fn take_byte(&mut self, wanted: &[u8]) -> bool {
-        let found = self.bytes.get(self.pos).is_some_and(|b| wanted.contains(b));
-        self.pos += usize::from(found);
-        found
-    }
-
-    fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.pos..).unwrap_or_default()
+        match self.rest {
+            [first, rest @ ..] if wanted.contains(first) => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
     }
 }
 
-/// Bytes before the first quote, backslash or control character, eight at a time. Clears
-/// `ascii` when one of them, or of the bytes close after, is not ASCII.
-fn plain_bytes(bytes: &[u8], ascii: &mut bool) -> usize {
+/// Bytes before the first quote, backslash or control character, eight at a time.
+#[inline]
+fn plain_bytes(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let zero_bytes = |x: u64| x.wrapping_sub(ONES) & !x & HIGH;
-    let (chunks, _) = bytes.as_chunks::<8>();
+    let (chunks, rest) = bytes.as_chunks::<8>();
     let mut at = 0;
     for chunk in chunks {
         let x = u64::from_le_bytes(*chunk);
-        if x & HIGH != 0 {
-            *ascii = false;
-        }
         let quotes = zero_bytes(x ^ (ONES * 0x22));
         let backslashes = zero_bytes(x ^ (ONES * 0x5c));
         let controls = x.wrapping_sub(ONES * 0x20) & !x & HIGH;
@@ -187,15 +225,7 @@ fn plain_bytes(bytes: &[u8], ascii: &mut bool) -> usize {
         }
         at += 8;
     }
-    for byte in bytes.get(at..).unwrap_or_default() {
-        match byte {
-            b'"' | b'\\' | 0..0x20 => break,
-            0x80.. => *ascii = false,
-            _ => {}
-        }
-        at += 1;
-    }
-    at
+    at + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count()
 }
 
 /// The escape that `bytes` begin with: its length and the character it means.

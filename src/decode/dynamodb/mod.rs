@@ -210,17 +210,33 @@ impl<'a> Cursor<'a> {
             return Ok(None);
         }
         let name = self.scanner.name()?;
+        Ok(Some((name, self.value(walk)?)))
+    }
+
+    /// The value of the next member if its name and colon are spelled `key`, without white space.
+    #[inline]
+    pub fn next_member_if(
+        &mut self,
+        key: &[u8],
+        walk: &mut Walk,
+    ) -> Result<Option<Value<'a>>, Malformed> {
+        let mut scanner = self.scanner;
+        if !(self.first || scanner.take_exactly(b",")) || !scanner.take_exactly(key) {
+            return Ok(None);
+        }
+        self.scanner = scanner;
+        self.first = false;
+        self.value(walk).map(Some)
+    }
+
+    fn value(&mut self, walk: &mut Walk) -> Result<Value<'a>, Malformed> {
         walk.facts.fields = walk.facts.fields.saturating_add(1);
         let before = (self.scanner, walk.facts);
-        let value = match attribute(&mut self.scanner, walk) {
-            Ok(value) => value,
-            Err(Malformed) => {
-                (self.scanner, walk.facts) = before;
-                self.scanner.skip_value(walk)?;
-                Value { found: "invalid", kind: Kind::Invalid }
-            }
-        };
-        Ok(Some((name, value)))
+        attribute(&mut self.scanner, walk).or_else(|Malformed| {
+            (self.scanner, walk.facts) = before;
+            self.scanner.skip_value(walk)?;
+            Ok(Value { found: "invalid", kind: Kind::Invalid })
+        })
     }
 
     /// The next element.
@@ -260,12 +276,24 @@ fn attribute<'a>(scanner: &mut Scanner<'a>, walk: &mut Walk) -> Result<Value<'a>
 }
 
 /// Takes `{"TAG":`.
+#[inline]
 fn open(scanner: &mut Scanner<'_>) -> Result<Tag, Malformed> {
-    scanner.expect(b'{')?;
-    Tag::parse(scanner.name()?).ok_or(Malformed)
+    match scanner.take_letter_tag() {
+        Some(b'S') => Ok(Tag::S),
+        Some(b'N') => Ok(Tag::N),
+        Some(b'M') => Ok(Tag::M),
+        Some(b'L') => Ok(Tag::L),
+        Some(b'B') => Ok(Tag::B),
+        Some(_) => Err(Malformed),
+        None => {
+            scanner.expect(b'{')?;
+            Tag::parse(scanner.name()?).ok_or(Malformed)
+        }
+    }
 }
 
 /// Takes the payload of a type that holds no further attribute values.
+#[inline]
 fn scalar<'a>(
     scanner: &mut Scanner<'a>,
     tag: Tag,
