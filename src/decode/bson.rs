@@ -3,8 +3,11 @@
 //! Owns BSON's element types. Does not own what a value means to a contract (`columns`).
 
 use super::compile::PathTree;
-use super::value::{Items, Kind, Malformed, Members, Slot, Text, Value};
+use super::value::{Malformed, Members, Slot, Text, Type, Value};
 use super::walk::Walk;
+
+/// The subtype that repeats its size before the data.
+const OLD_GENERIC: u8 = 2;
 
 /// Bytes of the smallest document: its size and the closing NUL.
 const MIN_DOCUMENT_BYTES: usize = 5;
@@ -22,218 +25,269 @@ pub(super) fn locate<'a>(
     slots: &mut [Slot<'a>],
     walk: &mut Walk,
 ) -> Result<(), Malformed> {
-    check(row, walk)?;
-    tree.place(&mut Members::Bson(Cursor::of_document(row)?), slots, walk)
+    let row = Cursor { rest: elements_of(row)?, is_row: true };
+    tree.place(&mut Members::Bson(row), slots, walk)
 }
 
-/// Checks a document to its last byte, however deep, and counts what limits speak of.
-fn check(row: &[u8], walk: &mut Walk) -> Result<(), Malformed> {
-    let mut bounds = body(row)?;
-    let mut pos = bounds.start;
-    // The row itself is the frame below all others; it is level 1 and not on the stack.
+/// Checks the elements of a value to the last byte, however deep, and counts what limits speak
+/// of. The elements of a row are at level 1 and those of the value at level 2.
+fn check(value: Value<'_>, walk: &mut Walk) -> Result<(), Malformed> {
+    let mut rest = value.bytes;
+    // Bytes that follow the elements of the innermost document.
+    let mut behind = 0;
     walk.begin();
+    walk.enter(value.ty == Type::Array, behind);
     loop {
-        if pos == bounds.end {
-            // The closing NUL was checked when the document was entered.
-            pos += 1;
+        let within = rest.len() - behind;
+        if within == 0 {
             walk.leave();
-            match walk.top() {
-                Some(frame) => bounds.end = frame.end,
-                None if pos == row.len() => return Ok(()),
-                None => bounds.end = row.len() - 1,
-            }
+            let Some(frame) = walk.top() else { return Ok(()) };
+            behind = frame.end;
+            // The closing NUL was checked when the document was entered.
+            rest = rest.get(1..).ok_or(Malformed)?;
             continue;
         }
-        let mut cursor = Cursor { bytes: row.get(..bounds.end).ok_or(Malformed)?, pos };
-        let Some((_, value)) = cursor.next_element()? else { return Err(Malformed) };
-        if walk.top().is_none() {
-            walk.facts.fields = walk.facts.fields.saturating_add(1);
-        }
+        let mut cursor = Cursor { rest: rest.get(..within).ok_or(Malformed)?, is_row: false };
+        let Some((_, inner)) = cursor.next_element(walk)? else { return Err(Malformed) };
         walk.count();
-        pos = cursor.pos;
-        match value.kind {
-            Kind::Text(text) => walk.note_text(text),
-            Kind::Binary { bytes, .. } => walk.note_binary(bytes.len()),
-            Kind::List(Items::Bson(inner))
-            | Kind::Object(Members::Bson(inner))
-            | Kind::CodeWithScope(inner) => {
-                bounds.end = inner.bytes.len();
-                pos = inner.pos;
-                walk.enter(matches!(value.kind, Kind::List(_)), bounds.end);
-            }
-            _ => {}
-        }
+        let taken = if inner.is_document() {
+            // The document is the last thing in its element.
+            behind += cursor.rest.len() + 1;
+            walk.enter(inner.ty == Type::Array, behind);
+            rest.len() - behind - inner.bytes.len()
+        } else {
+            note(inner, walk);
+            within - cursor.rest.len()
+        };
+        rest = rest.get(taken..).ok_or(Malformed)?;
     }
 }
 
-/// Where the elements of a document lie within its bytes.
-fn body(document: &[u8]) -> Result<std::ops::Range<usize>, Malformed> {
-    if document_len(document) != Some(document.len()) || document.last() != Some(&0) {
+/// Takes note of a value in which there are no others.
+#[inline]
+fn note(value: Value<'_>, walk: &mut Walk) {
+    match value.ty {
+        Type::String => walk.note_text(Text { bytes: value.bytes, escaped: false }, false),
+        Type::BinData => walk.note_binary(subtype_and_data(value.bytes).1.len()),
+        _ => {}
+    }
+}
+
+/// The elements of a document, without its size and closing NUL, which are checked.
+fn elements_of(document: &[u8]) -> Result<&[u8], Malformed> {
+    if document_len(document) != Some(document.len()) {
         return Err(Malformed);
     }
-    Ok(4..document.len() - 1)
+    match document {
+        [_, _, _, _, elements @ .., 0] => Ok(elements),
+        _ => Err(Malformed),
+    }
 }
 
-/// A place among the elements of a document or array. `bytes` begin where the row begins and
-/// end where the elements end.
+/// The parts of binary data that was taken.
+#[inline]
+pub(super) fn subtype_and_data(binary: &[u8]) -> (u8, &[u8]) {
+    match binary {
+        [OLD_GENERIC, _, _, _, _, data @ ..] => (OLD_GENERIC, data),
+        [subtype, data @ ..] => (*subtype, data),
+        [] => (0, &[]),
+    }
+}
+
+/// A place among the elements of a document or array.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
-    bytes: &'a [u8],
-    pos: usize,
+    /// Elements that are left.
+    rest: &'a [u8],
+    /// Whether they are those of a row, which are looked at for the first time.
+    is_row: bool,
 }
 
 impl<'a> Cursor<'a> {
-    /// Before the first element of `document`, its size and closing NUL included.
-    fn of_document(document: &'a [u8]) -> Result<Self, Malformed> {
-        let body = body(document)?;
-        Ok(Self { bytes: document.get(..body.end).ok_or(Malformed)?, pos: body.start })
+    /// Before the first element of a document or array that was checked before.
+    #[inline]
+    pub fn inside(value: Value<'a>) -> Self {
+        Self { rest: value.bytes, is_row: false }
     }
 
-    /// The next element: its name and value, nested documents unread.
-    pub fn next_element(&mut self) -> Result<Option<(Text<'a>, Value<'a>)>, Malformed> {
-        if self.pos == self.bytes.len() {
-            return Ok(None);
-        }
-        let [tag] = *self.array::<1>()?;
+    /// The next element: its name and value.
+    pub fn next_element(
+        &mut self,
+        walk: &mut Walk,
+    ) -> Result<Option<(Text<'a>, Value<'a>)>, Malformed> {
+        let Some((tag, rest)) = self.rest.split_first() else { return Ok(None) };
+        self.rest = rest;
         let name = self.cstring()?;
-        Ok(Some((name, self.value(tag)?)))
+        Ok(Some((name, self.checked_value(*tag, walk)?)))
     }
 
     /// The value of the next element if its name and NUL are `key`.
-    #[inline]
-    pub fn next_element_if(&mut self, key: &[u8]) -> Result<Option<Value<'a>>, Malformed> {
-        let Some([tag, rest @ ..]) = self.bytes.get(self.pos..) else { return Ok(None) };
-        if !rest.starts_with(key) {
-            return Ok(None);
-        }
-        self.pos += 1 + key.len();
-        self.value(*tag).map(Some)
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a value that is returned in memory costs more")]
+    pub fn next_element_if(
+        &mut self,
+        key: &[u8],
+        walk: &mut Walk,
+    ) -> Result<Option<Value<'a>>, Malformed> {
+        let Some((tag, rest)) = self.rest.split_first() else { return Ok(None) };
+        let Some(rest) = rest.strip_prefix(key) else { return Ok(None) };
+        self.rest = rest;
+        self.checked_value(*tag, walk).map(Some)
     }
 
+    /// The value of the next element of an array, whose names say nothing.
+    pub fn next_item(&mut self, walk: &mut Walk) -> Result<Option<Value<'a>>, Malformed> {
+        Ok(self.next_element(walk)?.map(|(_, value)| value))
+    }
+
+    /// A value, and if it is of a row, checked to its last byte.
+    #[inline]
+    fn checked_value(&mut self, tag: u8, walk: &mut Walk) -> Result<Value<'a>, Malformed> {
+        let value = self.value(tag)?;
+        if self.is_row {
+            walk.facts.fields = walk.facts.fields.saturating_add(1);
+            if value.is_document() {
+                check(value, walk)?;
+            } else {
+                note(value, walk);
+            }
+        }
+        Ok(value)
+    }
+
+    #[inline]
     fn value(&mut self, tag: u8) -> Result<Value<'a>, Malformed> {
-        let (found, kind) = match tag {
-            0x01 => ("double", Kind::Double(u64::from_le_bytes(*self.array()?))),
-            0x02 => ("string", Kind::Text(self.string()?)),
-            0x03 => ("object", Kind::Object(Members::Bson(self.document()?))),
-            0x04 => ("array", Kind::List(Items::Bson(self.document()?))),
-            0x05 => ("binData", self.binary()?),
-            0x06 => ("undefined", Kind::Other),
-            0x07 => ("objectId", Kind::ObjectId(self.array::<12>()?)),
-            0x08 => ("bool", Kind::Boolean(self.boolean()?)),
-            0x09 => ("date", Kind::Millis(i64::from_le_bytes(*self.array()?))),
-            0x0a => ("null", Kind::Null),
+        let (ty, bytes) = match tag {
+            0x01 => (Type::Double, self.take(8)?),
+            0x02 => (Type::String, self.string()?),
+            0x03 => (Type::Object, self.document()?),
+            0x04 => (Type::Array, self.document()?),
+            0x08 => match self.take(1)? {
+                boolean @ [0 | 1] => (Type::BsonBool, boolean),
+                _ => return Err(Malformed),
+            },
+            0x09 => (Type::Date, self.take(8)?),
+            0x0a => (Type::BsonNull, self.take(0)?),
+            0x10 => (Type::Int, self.take(4)?),
+            0x12 => (Type::Long, self.take(8)?),
+            0x13 => (Type::Decimal, self.take(16)?),
+            _ => return self.rare_value(tag),
+        };
+        Ok(Value::new(ty, bytes))
+    }
+
+    #[inline(never)]
+    fn rare_value(&mut self, tag: u8) -> Result<Value<'a>, Malformed> {
+        let (ty, bytes) = match tag {
+            0x05 => (Type::BinData, self.binary()?),
+            0x06 => (Type::Undefined, self.take(0)?),
+            0x07 => (Type::ObjectId, self.take(12)?),
             0x0b => {
                 self.cstring()?;
                 self.cstring()?;
-                ("regex", Kind::Other)
+                (Type::Regex, self.take(0)?)
             }
             0x0c => {
                 self.text()?;
-                self.array::<12>()?;
-                ("dbPointer", Kind::Other)
+                (Type::DbPointer, self.take(12)?)
             }
-            0x0d => {
-                self.text()?;
-                ("javascript", Kind::Other)
-            }
-            0x0e => {
-                self.text()?;
-                ("symbol", Kind::Other)
-            }
-            0x0f => ("javascriptWithScope", Kind::CodeWithScope(self.code_with_scope()?)),
-            0x10 => ("int", Kind::Integer(i32::from_le_bytes(*self.array()?).into())),
-            0x11 => {
-                self.array::<8>()?;
-                ("timestamp", Kind::Other)
-            }
-            0x12 => ("long", Kind::Integer(i64::from_le_bytes(*self.array()?))),
-            0x13 => ("decimal", Kind::Decimal128(u128::from_le_bytes(*self.array()?))),
-            0xff => ("minKey", Kind::Other),
-            0x7f => ("maxKey", Kind::Other),
+            0x0d => (Type::Javascript, self.text()?),
+            0x0e => (Type::Symbol, self.text()?),
+            0x0f => (Type::JavascriptWithScope, self.code_with_scope()?),
+            0x11 => (Type::Timestamp, self.take(8)?),
+            0xff => (Type::MinKey, self.take(0)?),
+            0x7f => (Type::MaxKey, self.take(0)?),
             _ => return Err(Malformed),
         };
-        Ok(Value { found, kind })
+        Ok(Value::new(ty, bytes))
     }
 
-    /// A document or array, its bounds and closing NUL checked, its elements not.
-    fn document(&mut self) -> Result<Self, Malformed> {
-        let start = self.pos;
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        let document = self.take(document_len(rest).ok_or(Malformed)?)?;
-        let body = body(document)?;
-        Ok(Self {
-            bytes: self.bytes.get(..start + body.end).ok_or(Malformed)?,
-            pos: start + body.start,
-        })
+    /// The elements of a document or array; its bounds and closing NUL are checked, they are not.
+    fn document(&mut self) -> Result<&'a [u8], Malformed> {
+        let len = document_len(self.rest).ok_or(Malformed)?;
+        elements_of(self.take(len)?)
     }
 
-    /// Code and the document of its scope, which fill the size before them exactly.
-    fn code_with_scope(&mut self) -> Result<Self, Malformed> {
-        let start = self.pos;
+    /// The elements of the scope of code: code and scope fill the size before them exactly.
+    fn code_with_scope(&mut self) -> Result<&'a [u8], Malformed> {
+        let before = self.rest.len();
         let len = self.size()?;
         self.text()?;
         let scope = self.document()?;
-        if self.pos - start == len { Ok(scope) } else { Err(Malformed) }
+        if before - self.rest.len() == len { Ok(scope) } else { Err(Malformed) }
     }
 
-    fn string(&mut self) -> Result<Text<'a>, Malformed> {
+    #[inline]
+    fn string(&mut self) -> Result<&'a [u8], Malformed> {
         let len = self.size()?;
-        let (last, bytes) = self.take(len)?.split_last().ok_or(Malformed)?;
-        if *last != 0 {
-            return Err(Malformed);
-        }
-        Ok(Text { bytes, escaped: false, utf8: false })
-    }
-
-    /// A string of a type that no contract can ask for: it must be UTF-8.
-    fn text(&mut self) -> Result<(), Malformed> {
-        if self.string()?.is_utf8() { Ok(()) } else { Err(Malformed) }
-    }
-
-    fn cstring(&mut self) -> Result<Text<'a>, Malformed> {
-        let rest = self.bytes.get(self.pos..).unwrap_or_default();
-        let len = rest.iter().position(|b| *b == 0).ok_or(Malformed)?;
-        let bytes = self.take(len)?;
-        self.pos += 1;
-        let text = Text { bytes, escaped: false, utf8: bytes.is_ascii() };
-        if text.is_utf8() { Ok(text) } else { Err(Malformed) }
-    }
-
-    fn binary(&mut self) -> Result<Kind<'a>, Malformed> {
-        let len = self.size()?;
-        let [subtype] = *self.array::<1>()?;
-        let mut bytes = self.take(len)?;
-        if subtype == 2 {
-            // The old generic subtype repeats the size inside.
-            let (inner, rest) = bytes.split_first_chunk::<4>().ok_or(Malformed)?;
-            if usize::try_from(i32::from_le_bytes(*inner)) != Ok(rest.len()) {
-                return Err(Malformed);
-            }
-            bytes = rest;
-        }
-        Ok(Kind::Binary { subtype, bytes })
-    }
-
-    fn boolean(&mut self) -> Result<bool, Malformed> {
-        match self.array::<1>()? {
-            [0] => Ok(false),
-            [1] => Ok(true),
+        match self.take(len)? {
+            [text @ .., 0] => Ok(text),
             _ => Err(Malformed),
         }
     }
 
+    /// A string of a type that no contract can ask for: it must be UTF-8.
+    fn text(&mut self) -> Result<&'a [u8], Malformed> {
+        let bytes = self.string()?;
+        if std::str::from_utf8(bytes).is_ok() { Ok(bytes) } else { Err(Malformed) }
+    }
+
+    #[inline]
+    fn cstring(&mut self) -> Result<Text<'a>, Malformed> {
+        let (len, ascii) = cstring_len(self.rest).ok_or(Malformed)?;
+        let text = Text { bytes: self.take(len)?, escaped: false };
+        self.take(1)?;
+        if ascii || text.is_utf8() { Ok(text) } else { Err(Malformed) }
+    }
+
+    /// The subtype of binary data and what stands behind it.
+    fn binary(&mut self) -> Result<&'a [u8], Malformed> {
+        let len = self.size()?;
+        let binary = self.take(len.checked_add(1).ok_or(Malformed)?)?;
+        let [OLD_GENERIC, inner @ ..] = binary else { return Ok(binary) };
+        let (size, data) = inner.split_first_chunk::<4>().ok_or(Malformed)?;
+        if usize::try_from(i32::from_le_bytes(*size)) == Ok(data.len()) {
+            Ok(binary)
+        } else {
+            Err(Malformed)
+        }
+    }
+
+    #[inline]
     fn size(&mut self) -> Result<usize, Malformed> {
-        usize::try_from(i32::from_le_bytes(*self.array()?)).map_err(|_| Malformed)
+        let (size, rest) = self.rest.split_first_chunk().ok_or(Malformed)?;
+        self.rest = rest;
+        usize::try_from(i32::from_le_bytes(*size)).map_err(|_| Malformed)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Malformed> {
-        self.take(N)?.first_chunk().ok_or(Malformed)
-    }
-
+    #[inline]
     fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
-        let end = self.pos.checked_add(len).ok_or(Malformed)?;
-        let taken = self.bytes.get(self.pos..end).ok_or(Malformed)?;
-        self.pos = end;
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or(Malformed)?;
+        self.rest = rest;
         Ok(taken)
     }
+}
+
+/// Bytes before the first NUL, eight at a time, and whether they are ASCII.
+#[inline]
+fn cstring_len(bytes: &[u8]) -> Option<(usize, bool)> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    let (mut at, mut high) = (0, 0);
+    for chunk in chunks {
+        let x = u64::from_le_bytes(*chunk);
+        let nuls = x.wrapping_sub(ONES) & !x & HIGH;
+        if nuls != 0 {
+            // What stands before the first NUL.
+            let before = (nuls & nuls.wrapping_neg()) - 1;
+            high |= x & before;
+            return Some((at + (nuls.trailing_zeros() / 8) as usize, high & HIGH == 0));
+        }
+        high |= x;
+        at += 8;
+    }
+    let len = rest.iter().position(|byte| *byte == 0)?;
+    let ascii = high & HIGH == 0 && rest.get(..len).is_some_and(<[u8]>::is_ascii);
+    Some((at + len, ascii))
 }

@@ -6,7 +6,7 @@
 use crate::catalog::Field;
 use crate::model::RawFormat;
 
-use super::value::{Kind, Malformed, Members, Slot, Text, Value, member_key};
+use super::value::{Kind, Malformed, Members, Slot, Text, Type, Value, member_key};
 use super::walk::Walk;
 
 /// The names that one level of a row is searched for.
@@ -15,6 +15,8 @@ pub(super) struct PathTree {
     nodes: Vec<Node>,
     /// Node that is expected next.
     expected: usize,
+    /// Objects that were placed, by which nodes tell that they were seen in this one.
+    objects: u64,
 }
 
 #[derive(Debug)]
@@ -28,7 +30,8 @@ struct Node {
     below: PathTree,
     /// Node that followed this one when that was last seen.
     follower: usize,
-    seen: bool,
+    /// Number of the object in which the node was last seen.
+    seen_in: u64,
 }
 
 impl PathTree {
@@ -59,7 +62,7 @@ impl PathTree {
                 fields: vec![],
                 below: Self::default(),
                 follower: self.nodes.len() + 1,
-                seen: false,
+                seen_in: 0,
             });
             self.nodes.len() - 1
         });
@@ -78,7 +81,8 @@ impl PathTree {
         slots: &mut [Slot<'a>],
         walk: &mut Walk,
     ) -> Result<(), Malformed> {
-        self.nodes.iter_mut().for_each(|node| node.seen = false);
+        self.objects += 1;
+        let object = self.objects;
         let mut last = None;
         loop {
             if let Some(node) = self.nodes.get_mut(self.expected)
@@ -87,7 +91,7 @@ impl PathTree {
             {
                 last = Some(self.expected);
                 self.expected = node.follower;
-                node.place(value, slots, walk)?;
+                node.place(value, object, slots, walk)?;
                 continue;
             }
             let Some((name, value)) = members.next(walk)? else { return Ok(()) };
@@ -98,9 +102,9 @@ impl PathTree {
                 last = Some(at);
                 if let Some(node) = self.nodes.get_mut(at) {
                     self.expected = node.follower;
-                    node.place(value, slots, walk)?;
+                    node.place(value, object, slots, walk)?;
                 }
-            } else if matches!(value.kind, Kind::Invalid) {
+            } else if value.ty == Type::Invalid {
                 return Err(Malformed);
             }
         }
@@ -124,29 +128,30 @@ impl PathTree {
 }
 
 impl Node {
+    #[inline]
     fn place<'a>(
         &mut self,
         value: Value<'a>,
+        object: u64,
         slots: &mut [Slot<'a>],
         walk: &mut Walk,
     ) -> Result<(), Malformed> {
-        if self.seen {
+        if self.seen_in == object {
             self.fill(Slot::Duplicate, slots);
             return Ok(());
         }
-        self.seen = true;
+        self.seen_in = object;
         set(&self.fields, Slot::Value(value), slots);
-        match value.kind {
-            _ if self.below.nodes.is_empty() => {}
-            Kind::Object(mut members) => {
-                // What lies below was counted when the value was passed over.
-                let facts = walk.facts;
-                self.below.place(&mut members, slots, walk)?;
-                walk.facts = facts;
-            }
-            // Below null there is nothing.
-            Kind::Null => {}
-            _ => self.below.fill(Slot::Value(Value { kind: Kind::Other, ..value }), slots),
+        if self.below.nodes.is_empty() || value.is_null() {
+            return Ok(());
+        }
+        if let Kind::Object(mut members) = value.kind() {
+            // What lies below was counted when the value was passed over.
+            let facts = walk.facts;
+            self.below.place(&mut members, slots, walk)?;
+            walk.facts = facts;
+        } else {
+            self.below.fill(Slot::NoObject(value.ty), slots);
         }
         Ok(())
     }

@@ -189,6 +189,23 @@ fn short_number(text: &[u8]) -> Option<(u64, i64)> {
     (point.is_none() || fraction > 0).then_some((coefficient, i64::try_from(fraction).ok()?))
 }
 
+/// The decimal of `precision` digits that a short plain number spells; none when it is another
+/// number, or none that fits, which [`Exact`] tells apart.
+pub(super) fn short_decimal(text: &[u8], precision: u8, scale: u8) -> Option<i128> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        text => (false, text),
+    };
+    let (coefficient, fraction) = short_number(digits)?;
+    let up = usize::try_from(i64::from(scale) - fraction).ok()?;
+    let magnitude = u128::from(coefficient).checked_mul(*POWERS_OF_TEN.get(up)?)?;
+    if magnitude >= *POWERS_OF_TEN.get(usize::from(precision))? {
+        return None;
+    }
+    let magnitude = i128::try_from(magnitude).ok()?;
+    Some(if negative { -magnitude } else { magnitude })
+}
+
 /// Splits after the leading digits, of which there must be one at least.
 fn split_digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let len = text.iter().take_while(|b| b.is_ascii_digit()).count();
@@ -395,6 +412,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn short_decimals_are_what_exact_numbers_say(
+            text in "-?[0-9]{0,20}(\\.[0-9]{0,12})?", precision in 1_u8..=38, scale in 0_u8..=12,
+        ) {
+            if let Some(decimal) = short_decimal(text.as_bytes(), precision, scale) {
+                let exact = Exact::parse(text.as_bytes()).map(|n| n.to_decimal(precision, scale));
+                prop_assert_eq!(exact, Some(Ok(decimal)));
+            }
+        }
+
         #[test]
         fn decimals_agree_with_long_hand(
             integer in "[0-9]{1,24}", fraction in "[0-9]{1,24}", exponent in -30_i32..30,

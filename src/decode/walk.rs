@@ -86,10 +86,12 @@ impl Walk {
         }
     }
 
-    /// Takes note of a text value.
-    pub fn note_text(&mut self, text: Text<'_>) {
+    /// Takes note of a text value, which may be known to be UTF-8.
+    #[inline]
+    pub fn note_text(&mut self, text: Text<'_>, known_utf8: bool) {
         self.facts.text_too_long |= text.is_longer_than(self.max_text_bytes);
-        self.facts.text_not_utf8 |= !text.is_utf8();
+        let utf8 = known_utf8 || text.bytes.is_ascii() || text.is_utf8();
+        self.facts.text_not_utf8 |= !utf8;
     }
 
     /// Takes note of a binary value of `len` bytes.

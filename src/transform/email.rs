@@ -91,7 +91,14 @@ impl Emails {
     }
 
     /// The normal form of an address; `None` when it is none.
-    pub(super) fn normal_form(&self, address: &str) -> Option<String> {
+    pub(super) fn normal_form<'a>(&self, address: &'a str) -> Option<Cow<'a, str>> {
+        if is_plainly_normal(address) {
+            return Some(Cow::Borrowed(address));
+        }
+        self.full_normal_form(address).map(Cow::Owned)
+    }
+
+    fn full_normal_form(&self, address: &str) -> Option<String> {
         let (local, domain) = address.split_once('@')?;
         let local = self.local_part(local)?;
         let (ascii_domain, domain) = self.domain(domain)?;
@@ -130,10 +137,7 @@ impl Emails {
             .into_owned();
         let (_, top_level) = ascii.rsplit_once('.')?;
         let ends_in_letter = top_level.bytes().next_back().is_some_and(|b| b.is_ascii_alphabetic());
-        let below = |special: &&str| {
-            ascii.strip_suffix(*special).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        };
-        if !ends_in_letter || SPECIAL_USE_DOMAINS.iter().any(below) {
+        if !ends_in_letter || is_special_use(&ascii) {
             return None;
         }
         if !ascii.contains("xn--") {
@@ -153,6 +157,35 @@ impl Emails {
     }
 }
 
+/// Whether the address is its own normal form beyond doubt, as nearly all are: lower-case ASCII,
+/// and a domain of ordinary labels.
+fn is_plainly_normal(address: &str) -> bool {
+    const MAX_LABEL_BYTES: usize = 63;
+    let Some((local, domain)) = address.split_once('@') else { return false };
+    let is_ordinary = |label: &str| {
+        (1..=MAX_LABEL_BYTES).contains(&label.len())
+            && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && !label.contains("--")
+    };
+    address.len() <= MAX_ADDRESS_BYTES
+        && local.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+        && is_dot_atom(local)
+        && domain.len() <= MAX_DOMAIN_CHARACTERS
+        && domain.contains('.')
+        && domain.split('.').all(is_ordinary)
+        && domain.bytes().next_back().is_some_and(|byte| byte.is_ascii_lowercase())
+        && !is_special_use(domain)
+}
+
+/// Whether a domain in ASCII is a special-use domain or below one.
+fn is_special_use(domain: &str) -> bool {
+    SPECIAL_USE_DOMAINS.iter().any(|special| {
+        domain.strip_suffix(special).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
+}
+
 /// Words of RFC 5322's `atext`, or of any character beyond ASCII, with single dots between them.
 fn is_dot_atom(text: &str) -> bool {
     let is_atext =
@@ -163,9 +196,10 @@ fn is_dot_atom(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn normal(address: &str) -> Option<String> {
-        Emails::new().unwrap().normal_form(address)
+        Emails::new().unwrap().normal_form(address).map(Cow::into_owned)
     }
 
     #[test]
@@ -202,10 +236,22 @@ mod tests {
             let (address, expected) = line.split_once('\t').unwrap();
             let address: String = serde_json::from_str(address).unwrap();
             let expected: Option<String> = serde_json::from_str(expected).unwrap();
-            let ours = emails.normal_form(&address);
+            let ours = emails.normal_form(&address).map(Cow::into_owned);
             (ours != expected).then(|| format!("{address:?}: {ours:?}, expected {expected:?}"))
         });
         let differ: Vec<String> = differ.collect();
         assert!(differ.is_empty(), "{}", differ.join("\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_plainly_normal_is_normal_in_full(
+            address in "[a-z0-9.+_]{1,8}@[a-z0-9.-]{0,12}\\.(com|local|x1|t-|arpa|example)",
+        ) {
+            if is_plainly_normal(&address) {
+                let full = Emails::new().unwrap().full_normal_form(&address);
+                prop_assert_eq!(full.as_deref(), Some(address.as_str()));
+            }
+        }
     }
 }

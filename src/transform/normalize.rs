@@ -174,10 +174,13 @@ impl NormalizeText {
         let (formal, refusal) = match form.format {
             None => return (Some(normal), None),
             Some(Format::Email) => (self.emails.normal_form(&normal), ReasonCode::EmailInvalid),
-            Some(Format::Uuid) => (uuid_normal_form(&normal), ReasonCode::UuidInvalid),
+            Some(Format::Uuid) => {
+                (uuid_normal_form(&normal).map(Cow::Owned), ReasonCode::UuidInvalid)
+            }
         };
         match formal {
-            Some(formal) => (Some(Cow::Owned(formal)), None),
+            Some(Cow::Owned(formal)) => (Some(Cow::Owned(formal)), None),
+            Some(Cow::Borrowed(_)) => (Some(normal), None),
             None => (Some(normal), Some(refusal)),
         }
     }

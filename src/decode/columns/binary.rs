@@ -18,7 +18,7 @@ pub(super) struct BinaryColumn {
 
 impl BinaryColumn {
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
-        let bytes = match value.kind {
+        let bytes = match value.kind() {
             Kind::Base64(text) => {
                 self.decoded.clear();
                 STANDARD

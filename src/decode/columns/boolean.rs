@@ -19,7 +19,7 @@ impl BooleanColumn {
     }
 
     pub fn append(&mut self, value: Value<'_>, _: &mut Context) -> Result<(), Misfit> {
-        let boolean = match value.kind {
+        let boolean = match value.kind() {
             Kind::Boolean(boolean) => boolean,
             Kind::Text(text) if self.coerce && text.is(b"true") => true,
             Kind::Text(text) if self.coerce && text.is(b"false") => false,

@@ -16,7 +16,7 @@ pub(super) struct DateColumn {
 
 impl DateColumn {
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
-        let (days, raw_millis) = match value.kind {
+        let (days, raw_millis) = match value.kind() {
             Kind::Text(text) => {
                 let days = parse_date(text.decode(&mut cx.scratch));
                 (days.ok_or(ReasonCode::DateMalformed)?, None)

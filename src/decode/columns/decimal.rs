@@ -6,7 +6,8 @@ use arrow::array::{ArrayRef, Decimal128Builder};
 use arrow::datatypes::DataType;
 
 use crate::decode::columns::{Context, Misfit, exact};
-use crate::decode::value::Value;
+use crate::decode::number::short_decimal;
+use crate::decode::value::{Kind, Value};
 
 #[derive(Debug)]
 pub(super) struct DecimalColumn {
@@ -25,8 +26,16 @@ impl DecimalColumn {
     }
 
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
-        let number = exact(value, self.coerce, cx)?;
-        self.builder.append_value(number.to_decimal(self.precision, self.scale)?);
+        let (precision, scale) = (self.precision, self.scale);
+        let decimal = match value.kind() {
+            Kind::Number(text) => short_decimal(text.bytes, precision, scale),
+            _ => None,
+        };
+        let decimal = match decimal {
+            Some(decimal) => decimal,
+            None => exact(value, self.coerce, cx)?.to_decimal(precision, scale)?,
+        };
+        self.builder.append_value(decimal);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Builder};
 
 use crate::decode::columns::{Context, Misfit, exact};
-use crate::decode::value::Value;
+use crate::decode::value::{Kind, Value};
 
 #[derive(Debug)]
 pub(super) struct IntegerColumn {
@@ -19,7 +19,11 @@ impl IntegerColumn {
     }
 
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
-        self.builder.append_value(exact(value, self.coerce, cx)?.to_integer()?);
+        let integer = match value.kind() {
+            Kind::Integer(integer) => integer,
+            _ => exact(value, self.coerce, cx)?.to_integer()?,
+        };
+        self.builder.append_value(integer);
         Ok(())
     }
 

@@ -43,7 +43,7 @@ impl ListColumn {
     }
 
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
-        let Kind::List(mut items) = value.kind else { return Err(TYPE_MISMATCH) };
+        let Kind::List(mut items) = value.kind() else { return Err(TYPE_MISMATCH) };
         // Some list of the row is too long: is it this one?
         if cx.walk.facts.array_too_long {
             let max = usize::try_from(cx.walk.max_array_items).unwrap_or(usize::MAX);
@@ -55,7 +55,7 @@ impl ListColumn {
             self.element.append(Slot::Value(item), cx);
             self.elements += 1;
         }
-        self.end(true, (cx.row, value.found));
+        self.end(true, (cx.row, value.ty.found()));
         Ok(())
     }
 

@@ -108,13 +108,14 @@ impl FieldColumn {
     /// Appends what a row holds: its value, or null with the reason.
     pub fn append(&mut self, slot: Slot<'_>, cx: &mut Context) {
         let (misfit, found) = match slot {
-            Slot::Value(Value { kind: Kind::Null, .. }) => {
+            Slot::Value(value) if value.is_null() => {
                 (self.required.then_some(ReasonCode::RequiredNull.into()), Some("null"))
             }
             Slot::Value(value) => match self.column.append(value, cx) {
                 Ok(()) => return,
-                Err(misfit) => (Some(misfit), Some(value.found)),
+                Err(misfit) => (Some(misfit), Some(value.ty.found())),
             },
+            Slot::NoObject(ty) => (Some(TYPE_MISMATCH), Some(ty.found())),
             Slot::Missing => {
                 (self.required.then_some(ReasonCode::RequiredMissing.into()), Some("missing"))
             }
@@ -196,7 +197,7 @@ impl Column {
 
 /// The number that a value stands for, exactly. Text is one only with `coerce`, a boolean never.
 fn exact(value: Value<'_>, coerce: bool, cx: &mut Context) -> Result<Exact, Misfit> {
-    match value.kind {
+    match value.kind() {
         Kind::Integer(integer) => Ok(integer.into()),
         Kind::Double(bits) => Ok(integer_of_double(bits)?.into()),
         Kind::Decimal128(bits) => match Decimal128::from_bits(bits) {

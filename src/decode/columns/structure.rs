@@ -34,7 +34,7 @@ impl StructureColumn {
     }
 
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
-        let Kind::Object(mut members) = value.kind else { return Err(TYPE_MISMATCH) };
+        let Kind::Object(mut members) = value.kind() else { return Err(TYPE_MISMATCH) };
         let mut slots = emptied(std::mem::take(&mut self.spare));
         slots.resize(self.columns.len(), Slot::Missing);
         if self.tree.place(&mut members, &mut slots, &mut cx.walk).is_err() {

@@ -8,7 +8,7 @@ use arrow::buffer::OffsetBuffer;
 
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH};
 use crate::decode::number::{Decimal128, Exact, integer_of_double};
-use crate::decode::value::{Kind, Value};
+use crate::decode::value::{Kind, Type, Value};
 use crate::model::ReasonCode;
 
 /// BSON's subtype of a UUID in the order of its text.
@@ -30,7 +30,7 @@ impl TextColumn {
     }
 
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
-        if let Kind::Text(text) = value.kind {
+        if let Kind::Text(text) = value.kind() {
             let bytes = text.decode(&mut cx.scratch);
             if bytes.len() > cx.walk.max_text_bytes {
                 return Err(ReasonCode::TextTooLong.into());
@@ -39,20 +39,22 @@ impl TextColumn {
             if cx.walk.facts.text_not_utf8 && std::str::from_utf8(bytes).is_err() {
                 return Err(ReasonCode::TextNotUtf8.into());
             }
-            self.append_bytes(bytes)
+            // A NUL in JSON is an escape.
+            if (text.escaped || value.ty != Type::S) && memchr::memchr(0, bytes).is_some() {
+                return Err(ReasonCode::TextHasNul.into());
+            }
+            self.append_bytes(bytes);
         } else {
             write_text(value, self.coerce, &mut cx.scratch)?;
-            self.append_bytes(&cx.scratch)
+            self.append_bytes(&cx.scratch);
         }
+        Ok(())
     }
 
-    fn append_bytes(&mut self, bytes: &[u8]) -> Result<(), Misfit> {
-        if memchr::memchr(0, bytes).is_some() {
-            return Err(ReasonCode::TextHasNul.into());
-        }
+    #[inline]
+    fn append_bytes(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         self.end(true);
-        Ok(())
     }
 
     pub fn append_null(&mut self) {
@@ -81,7 +83,7 @@ fn write_text(value: Value<'_>, coerce: bool, out: &mut Vec<u8>) -> Result<(), M
         let _ = write!(out, "{integer}");
     };
     out.clear();
-    match value.kind {
+    match value.kind() {
         Kind::ObjectId(bytes) => write_hex(bytes, out),
         Kind::Binary { subtype: UUID_SUBTYPE, bytes } if bytes.len() == 16 => {
             for (i, part) in [0..4, 4..6, 6..8, 8..10, 10..16].into_iter().enumerate() {

@@ -39,7 +39,7 @@ impl TimestampColumn {
     }
 
     fn read(&self, value: Value<'_>, cx: &mut Context) -> Result<Instant, Misfit> {
-        let instant = match (value.kind, self.form.epoch) {
+        let instant = match (value.kind(), self.form.epoch) {
             (Kind::Text(text), _) => parse_instant(text.decode(&mut cx.scratch))?,
             (Kind::Millis(millis), _) => {
                 let micros = millis.checked_mul(1_000).ok_or(out_of_range(Some(millis)))?;

@@ -12,13 +12,34 @@ pub(in crate::decode) struct Scanner<'a> {
     rest: &'a [u8],
     /// Bytes of the whole line.
     len: usize,
-    /// Whether the whole line is UTF-8, so that no string in it needs a look.
+    /// Whether the whole line is known to be UTF-8, so that no string in it needs a look.
     utf8: bool,
+    /// Whether the line has no backslash and no control character, so that strings end at the
+    /// next quote.
+    plain: bool,
 }
 
 impl<'a> Scanner<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, len: bytes.len(), utf8: std::str::from_utf8(bytes).is_ok() }
+        let utf8 = simdutf8::basic::from_utf8(bytes).is_ok();
+        Self { rest: bytes, len: bytes.len(), utf8, plain: is_plain(bytes) }
+    }
+
+    /// Over bytes of a line that was walked before, and is well formed.
+    #[inline]
+    pub fn inside(bytes: &'a [u8], plain: bool) -> Self {
+        Self { rest: bytes, len: bytes.len(), utf8: true, plain }
+    }
+
+    /// Whether the line has no escapes.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// Whether the bytes of a text of this line are UTF-8.
+    #[inline]
+    pub fn has_utf8(&self, text: Text<'_>) -> bool {
+        self.utf8 || text.is_utf8()
     }
 
     /// Bytes that were taken.
@@ -96,17 +117,30 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub fn string(&mut self) -> Result<Text<'a>, Malformed> {
         self.expect(b'"')?;
+        if !self.plain {
+            return self.string_with_escapes();
+        }
+        match self.rest.split_at_checked(bytes_to_quote(self.rest)) {
+            Some((bytes, [b'"', rest @ ..])) => {
+                self.rest = rest;
+                Ok(Text { bytes, escaped: false })
+            }
+            _ => Err(Malformed),
+        }
+    }
+
+    /// Takes what is left of a string, where it may have escapes.
+    #[inline(never)]
+    fn string_with_escapes(&mut self) -> Result<Text<'a>, Malformed> {
         match self.rest.split_at_checked(plain_bytes(self.rest)) {
             Some((bytes, [b'"', rest @ ..])) => {
                 self.rest = rest;
-                Ok(Text { bytes, escaped: false, utf8: self.utf8 })
+                Ok(Text { bytes, escaped: false })
             }
             _ => self.escaped_string(),
         }
     }
 
-    /// Takes what is left of a string with escapes.
-    #[cold]
     fn escaped_string(&mut self) -> Result<Text<'a>, Malformed> {
         let whole = self.rest;
         let mut len = 0;
@@ -123,14 +157,15 @@ impl<'a> Scanner<'a> {
         }
         let (bytes, rest) = whole.split_at_checked(len).ok_or(Malformed)?;
         self.rest = rest.get(1..).unwrap_or_default();
-        Ok(Text { bytes, escaped: true, utf8: self.utf8 })
+        Ok(Text { bytes, escaped: true })
     }
 
     /// Takes a member's name and its colon. Names must be UTF-8.
+    #[inline]
     pub fn name(&mut self) -> Result<Text<'a>, Malformed> {
         let name = self.string()?;
         self.expect(b':')?;
-        if name.is_utf8() { Ok(name) } else { Err(Malformed) }
+        if self.has_utf8(name) { Ok(name) } else { Err(Malformed) }
     }
 
     /// Passes over any JSON value, however deep.
@@ -143,7 +178,8 @@ impl<'a> Scanner<'a> {
                     walk.enter(open == b'[', 0);
                 }
                 b'"' => {
-                    if !self.string()?.is_utf8() {
+                    let text = self.string()?;
+                    if !self.has_utf8(text) {
                         return Err(Malformed);
                     }
                 }
@@ -206,12 +242,39 @@ impl<'a> Scanner<'a> {
     }
 }
 
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of the first byte of `x` that is zero, and perhaps of some behind it.
+#[inline]
+fn zero_bytes(x: u64) -> u64 {
+    x.wrapping_sub(ONES) & !x & HIGH
+}
+
+/// Whether there is neither a backslash nor a control character.
+fn is_plain(bytes: &[u8]) -> bool {
+    // Without an early end the compiler makes vectors of it.
+    !bytes.iter().fold(false, |found, byte| found | (*byte < 0x20) | (*byte == b'\\'))
+}
+
+/// Bytes before the first quote, eight at a time.
+#[inline]
+fn bytes_to_quote(bytes: &[u8]) -> usize {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    let mut at = 0;
+    for chunk in chunks {
+        let quotes = zero_bytes(u64::from_le_bytes(*chunk) ^ (ONES * 0x22));
+        if quotes != 0 {
+            return at + (quotes.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    at + rest.iter().take_while(|byte| **byte != b'"').count()
+}
+
 /// Bytes before the first quote, backslash or control character, eight at a time.
 #[inline]
 fn plain_bytes(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let zero_bytes = |x: u64| x.wrapping_sub(ONES) & !x & HIGH;
     let (chunks, rest) = bytes.as_chunks::<8>();
     let mut at = 0;
     for chunk in chunks {

@@ -9,7 +9,7 @@ mod reply;
 
 use super::compile::PathTree;
 use super::number::Exact;
-use super::value::{Items, Kind, Malformed, Members, Slot, Text, Value};
+use super::value::{Kind, Malformed, Members, Slot, Text, Type, Value};
 use super::walk::Walk;
 use json::Scanner;
 
@@ -61,7 +61,7 @@ pub(super) fn locate_change<'a>(
 ) -> Result<Change, Malformed> {
     let mut scanner = Scanner::new(row);
     scanner.expect(b'{')?;
-    let mut line = Cursor::new(scanner, Tag::M);
+    let mut line = Cursor::new(scanner, Type::M);
     let (mut written_at, mut keys, mut is_deletion) = (None, None, true);
     while !line.at_end(b'}')? {
         let name = line.scanner.name()?;
@@ -96,11 +96,11 @@ pub(super) fn locate_change<'a>(
 /// The instant in the metadata of a change, `{"WriteTimestampMicros":{"N":"1"}}`.
 fn write_time(mut scanner: Scanner<'_>, walk: &mut Walk) -> Result<i64, Malformed> {
     scanner.expect(b'{')?;
-    let mut metadata = Cursor::new(scanner, Tag::M);
+    let mut metadata = Cursor::new(scanner, Type::M);
     let mut found = None;
     while let Some((name, value)) = metadata.next_member(walk)? {
         if name.is(b"WriteTimestampMicros") {
-            let Kind::Number(text) = value.kind else { return Err(Malformed) };
+            let Kind::Number(text) = value.kind() else { return Err(Malformed) };
             let number = Exact::parse(text.decode(&mut Vec::new())).ok_or(Malformed)?;
             let micros = number.to_integer().map_err(|_| Malformed)?;
             if found.replace(micros).is_some() {
@@ -119,7 +119,7 @@ fn locate<'a>(
     walk: &mut Walk,
 ) -> Result<Scanner<'a>, Malformed> {
     scanner.expect(b'{')?;
-    let mut members = Members::Dynamodb(Cursor::new(scanner, Tag::M));
+    let mut members = Members::Dynamodb(Cursor::new(scanner, Type::M));
     tree.place(&mut members, slots, walk)?;
     match members {
         Members::Dynamodb(Cursor { scanner, .. }) => Ok(scanner),
@@ -127,62 +127,31 @@ fn locate<'a>(
     }
 }
 
-/// Type of an attribute value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tag {
-    S,
-    N,
-    B,
-    Bool,
-    Null,
-    M,
-    L,
-    Ss,
-    Ns,
-    Bs,
+/// The type that a descriptor names.
+fn type_of(descriptor: Text<'_>) -> Option<Type> {
+    let mut scratch = Vec::new();
+    Some(match descriptor.decode(&mut scratch) {
+        b"S" => Type::S,
+        b"N" => Type::N,
+        b"B" => Type::B,
+        b"BOOL" => Type::Bool,
+        b"NULL" => Type::Null,
+        b"M" => Type::M,
+        b"L" => Type::L,
+        b"SS" => Type::Ss,
+        b"NS" => Type::Ns,
+        b"BS" => Type::Bs,
+        _ => return None,
+    })
 }
 
-impl Tag {
-    fn parse(name: Text<'_>) -> Option<Self> {
-        let mut scratch = Vec::new();
-        Some(match name.decode(&mut scratch) {
-            b"S" => Self::S,
-            b"N" => Self::N,
-            b"B" => Self::B,
-            b"BOOL" => Self::Bool,
-            b"NULL" => Self::Null,
-            b"M" => Self::M,
-            b"L" => Self::L,
-            b"SS" => Self::Ss,
-            b"NS" => Self::Ns,
-            b"BS" => Self::Bs,
-            _ => return None,
-        })
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::S => "S",
-            Self::N => "N",
-            Self::B => "B",
-            Self::Bool => "BOOL",
-            Self::Null => "NULL",
-            Self::M => "M",
-            Self::L => "L",
-            Self::Ss => "SS",
-            Self::Ns => "NS",
-            Self::Bs => "BS",
-        }
-    }
-
-    /// Type of the elements of a set.
-    fn element(self) -> Option<Self> {
-        match self {
-            Self::Ss => Some(Self::S),
-            Self::Ns => Some(Self::N),
-            Self::Bs => Some(Self::B),
-            _ => None,
-        }
+/// Type of the elements of a set.
+fn element_of(set: Type) -> Option<Type> {
+    match set {
+        Type::Ss => Some(Type::S),
+        Type::Ns => Some(Type::N),
+        Type::Bs => Some(Type::B),
+        _ => None,
     }
 }
 
@@ -190,18 +159,23 @@ impl Tag {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
     scanner: Scanner<'a>,
-    of: Tag,
+    of: Type,
     first: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// Before the first member or element, behind the opening bracket.
-    fn new(scanner: Scanner<'a>, of: Tag) -> Self {
+    fn new(scanner: Scanner<'a>, of: Type) -> Self {
         Self { scanner, of, first: true }
     }
 
+    /// Before the first member or element of a value that was walked before.
+    pub fn inside(value: Value<'a>) -> Self {
+        Self::new(Scanner::inside(value.bytes, !value.escaped), value.ty)
+    }
+
     /// The next member. A value that is JSON but no attribute value comes as
-    /// [`Kind::Invalid`].
+    /// [`Type::Invalid`].
     pub fn next_member(
         &mut self,
         walk: &mut Walk,
@@ -214,7 +188,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// The value of the next member if its name and colon are spelled `key`, without white space.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a value that is returned in memory costs more")]
     pub fn next_member_if(
         &mut self,
         key: &[u8],
@@ -229,14 +204,23 @@ impl<'a> Cursor<'a> {
         self.value(walk).map(Some)
     }
 
+    #[inline]
     fn value(&mut self, walk: &mut Walk) -> Result<Value<'a>, Malformed> {
         walk.facts.fields = walk.facts.fields.saturating_add(1);
-        let before = (self.scanner, walk.facts);
-        attribute(&mut self.scanner, walk).or_else(|Malformed| {
-            (self.scanner, walk.facts) = before;
-            self.scanner.skip_value(walk)?;
-            Ok(Value { found: "invalid", kind: Kind::Invalid })
-        })
+        let (scanner, facts) = (self.scanner, walk.facts);
+        if let Ok(value) = attribute(&mut self.scanner, walk) {
+            return Ok(value);
+        }
+        walk.facts = facts;
+        self.invalid(scanner, walk)
+    }
+
+    /// Passes over what `scanner` stands before, which is no attribute value.
+    #[cold]
+    fn invalid(&mut self, scanner: Scanner<'a>, walk: &mut Walk) -> Result<Value<'a>, Malformed> {
+        self.scanner = scanner;
+        self.scanner.skip_value(walk)?;
+        Ok(Value::new(Type::Invalid, &[]))
     }
 
     /// The next element.
@@ -244,7 +228,7 @@ impl<'a> Cursor<'a> {
         if self.at_end(b']')? {
             return Ok(None);
         }
-        match self.of.element() {
+        match element_of(self.of) {
             Some(tag) => scalar(&mut self.scanner, tag, walk),
             None => attribute(&mut self.scanner, walk),
         }
@@ -265,83 +249,91 @@ impl<'a> Cursor<'a> {
 }
 
 /// Takes an attribute value, `{"S":"x"}`, and checks all that is in it.
+#[inline]
 fn attribute<'a>(scanner: &mut Scanner<'a>, walk: &mut Walk) -> Result<Value<'a>, Malformed> {
-    let tag = open(scanner)?;
-    let value = match tag {
-        Tag::M | Tag::L => nested(scanner, tag, walk)?,
-        _ => scalar(scanner, tag, walk)?,
+    let ty = open(scanner)?;
+    let value = match ty {
+        Type::M | Type::L => nested(scanner, ty, walk)?,
+        _ => scalar(scanner, ty, walk)?,
     };
     scanner.expect(b'}')?;
     Ok(value)
 }
 
-/// Takes `{"TAG":`.
+/// Takes `{"TYPE":`.
 #[inline]
-fn open(scanner: &mut Scanner<'_>) -> Result<Tag, Malformed> {
+fn open(scanner: &mut Scanner<'_>) -> Result<Type, Malformed> {
     match scanner.take_letter_tag() {
-        Some(b'S') => Ok(Tag::S),
-        Some(b'N') => Ok(Tag::N),
-        Some(b'M') => Ok(Tag::M),
-        Some(b'L') => Ok(Tag::L),
-        Some(b'B') => Ok(Tag::B),
+        Some(b'S') => Ok(Type::S),
+        Some(b'N') => Ok(Type::N),
+        Some(b'M') => Ok(Type::M),
+        Some(b'L') => Ok(Type::L),
+        Some(b'B') => Ok(Type::B),
         Some(_) => Err(Malformed),
-        None => {
-            scanner.expect(b'{')?;
-            Tag::parse(scanner.name()?).ok_or(Malformed)
-        }
+        None => open_in_full(scanner),
     }
+}
+
+#[inline(never)]
+fn open_in_full(scanner: &mut Scanner<'_>) -> Result<Type, Malformed> {
+    scanner.expect(b'{')?;
+    type_of(scanner.name()?).ok_or(Malformed)
 }
 
 /// Takes the payload of a type that holds no further attribute values.
 #[inline]
 fn scalar<'a>(
     scanner: &mut Scanner<'a>,
-    tag: Tag,
+    ty: Type,
     walk: &mut Walk,
 ) -> Result<Value<'a>, Malformed> {
-    let kind = match tag {
-        Tag::S | Tag::N => {
+    match ty {
+        Type::S | Type::N => {
             let text = scanner.string()?;
-            walk.note_text(text);
-            if tag == Tag::S { Kind::Text(text) } else { Kind::Number(text) }
+            walk.note_text(text, scanner.has_utf8(text));
+            Ok(Value { ty, escaped: text.escaped, bytes: text.bytes })
         }
-        Tag::B => {
+        Type::B => {
             let text = scanner.string()?;
-            if !text.is_utf8() {
+            if !scanner.has_utf8(text) {
                 return Err(Malformed);
             }
             walk.note_binary(base64_len(text.bytes));
-            Kind::Base64(text)
+            Ok(Value { ty, escaped: text.escaped, bytes: text.bytes })
         }
-        Tag::Bool if scanner.take_word(b"true") => Kind::Boolean(true),
-        Tag::Bool if scanner.take_word(b"false") => Kind::Boolean(false),
-        Tag::Null if scanner.take_word(b"true") => Kind::Null,
-        Tag::Ss | Tag::Ns | Tag::Bs => {
-            scanner.expect(b'[')?;
-            let cursor = Cursor::new(*scanner, tag);
-            let mut rest = cursor;
-            let mut items = 0;
-            while rest.next_item(walk)?.is_some() {
-                items += 1;
-            }
-            walk.facts.array_too_long |= items > walk.max_array_items;
-            *scanner = rest.scanner;
-            Kind::List(Items::Dynamodb(cursor))
-        }
-        Tag::Bool | Tag::Null | Tag::M | Tag::L => return Err(Malformed),
-    };
-    Ok(Value { found: tag.as_str(), kind })
+        Type::Bool if scanner.take_word(b"true") => Ok(Value::new(ty, b"true")),
+        Type::Bool if scanner.take_word(b"false") => Ok(Value::new(ty, b"false")),
+        Type::Null if scanner.take_word(b"true") => Ok(Value::new(ty, b"true")),
+        Type::Ss | Type::Ns | Type::Bs => set(scanner, ty, walk),
+        _ => Err(Malformed),
+    }
+}
+
+/// Takes the payload of a set.
+#[inline(never)]
+fn set<'a>(scanner: &mut Scanner<'a>, ty: Type, walk: &mut Walk) -> Result<Value<'a>, Malformed> {
+    scanner.expect(b'[')?;
+    let mut cursor = Cursor::new(*scanner, ty);
+    let mut items = 0;
+    while cursor.next_item(walk)?.is_some() {
+        items += 1;
+    }
+    walk.facts.array_too_long |= items > walk.max_array_items;
+    let value = Value { ty, escaped: !scanner.is_plain(), bytes: scanner.until(&cursor.scanner) };
+    *scanner = cursor.scanner;
+    Ok(value)
 }
 
 /// Takes the payload of an `M` or `L`, however deep.
+#[inline(never)]
 fn nested<'a>(
     scanner: &mut Scanner<'a>,
-    tag: Tag,
+    ty: Type,
     walk: &mut Walk,
 ) -> Result<Value<'a>, Malformed> {
-    let list = tag == Tag::L;
+    let list = ty == Type::L;
     scanner.expect(if list { b'[' } else { b'{' })?;
-    let cursor = Cursor::new(*scanner, tag);
+    let inside = *scanner;
     walk.begin();
     walk.enter(list, 0);
     while let Some(frame) = walk.top() {
@@ -360,8 +352,8 @@ fn nested<'a>(
             scanner.name()?;
         }
         match open(scanner)? {
-            inner @ (Tag::M | Tag::L) => {
-                let list = inner == Tag::L;
+            inner @ (Type::M | Type::L) => {
+                let list = inner == Type::L;
                 scanner.expect(if list { b'[' } else { b'{' })?;
                 walk.enter(list, 0);
             }
@@ -371,12 +363,7 @@ fn nested<'a>(
             }
         }
     }
-    let kind = if list {
-        Kind::List(Items::Dynamodb(cursor))
-    } else {
-        Kind::Object(Members::Dynamodb(cursor))
-    };
-    Ok(Value { found: tag.as_str(), kind })
+    Ok(Value { ty, escaped: !inside.is_plain(), bytes: inside.until(scanner) })
 }
 
 /// Bytes that a base64 text of proper form stands for.

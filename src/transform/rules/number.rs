@@ -62,7 +62,7 @@ impl Number {
     }
 
     pub(super) fn multiply(self, other: Self) -> Result<Self, Overflow> {
-        let unscaled = self.unscaled.checked_mul(other.unscaled);
+        let unscaled = product(self.unscaled, other.unscaled);
         let scale = self.scale + other.scale;
         unscaled.map(|unscaled| Self { unscaled, scale }).ok_or(Overflow)
     }
@@ -92,8 +92,32 @@ impl Number {
         if self.scale == scale || self.unscaled == i256::ZERO {
             return Some(self.unscaled);
         }
-        let power = i256::from_i128(10).checked_pow(scale - self.scale)?;
-        self.unscaled.checked_mul(power)
+        let digits = scale - self.scale;
+        let power = match POWERS_OF_TEN.get(digits as usize) {
+            Some(power) => i256::from_i128(*power),
+            None => i256::from_i128(10).checked_pow(digits)?,
+        };
+        product(self.unscaled, power)
+    }
+}
+
+/// Powers of ten of 128 bits.
+const POWERS_OF_TEN: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut i = 1;
+    while i < powers.len() {
+        powers[i] = powers[i - 1] * 10;
+        i += 1;
+    }
+    powers
+};
+
+/// The product, in 64 by 64 bits where that is enough, which is nearly always and much faster.
+fn product(left: i256, right: i256) -> Option<i256> {
+    let short = |n: i256| n.to_i128().and_then(|n| i64::try_from(n).ok()).map(i128::from);
+    match (short(left), short(right)) {
+        (Some(left), Some(right)) => Some(i256::from_i128(left * right)),
+        _ => left.checked_mul(right),
     }
 }
 
