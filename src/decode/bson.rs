@@ -2,9 +2,15 @@
 //!
 //! Owns BSON's element types. Does not own what a value means to a contract (`columns`).
 
+use super::columns::{Context, FieldColumn};
 use super::compile::PathTree;
+use super::direct::{Place, Unusual};
 use super::value::{Malformed, Members, Slot, Text, Type, Value};
 use super::walk::Walk;
+
+/// Tags of the types that have elements.
+const DOCUMENT: u8 = 0x03;
+const ARRAY: u8 = 0x04;
 
 /// The subtype that repeats its size before the data.
 const OLD_GENERIC: u8 = 2;
@@ -27,6 +33,17 @@ pub(super) fn locate<'a>(
 ) -> Result<(), Malformed> {
     let row = Cursor { rest: elements_of(row)?, is_row: true };
     tree.place(&mut Members::Bson(row), slots, walk)
+}
+
+/// Reads an ordinary row into the columns.
+pub(super) fn read(
+    row: &[u8],
+    tree: &mut PathTree,
+    columns: &mut [FieldColumn],
+    cx: &mut Context,
+) -> Result<(), Unusual> {
+    let mut row = Unread { rest: Cursor { rest: elements_of(row)?, is_row: false }, tag: 0 };
+    tree.read(&mut row, columns, 1, cx)
 }
 
 /// Checks the elements of a value to the last byte, however deep, and counts what limits speak
@@ -160,8 +177,8 @@ impl<'a> Cursor<'a> {
         let (ty, bytes) = match tag {
             0x01 => (Type::Double, self.take(8)?),
             0x02 => (Type::String, self.string()?),
-            0x03 => (Type::Object, self.document()?),
-            0x04 => (Type::Array, self.document()?),
+            DOCUMENT => (Type::Object, self.document()?),
+            ARRAY => (Type::Array, self.document()?),
             0x08 => match self.take(1)? {
                 boolean @ [0 | 1] => (Type::BsonBool, boolean),
                 _ => return Err(Malformed),
@@ -265,6 +282,73 @@ impl<'a> Cursor<'a> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or(Malformed)?;
         self.rest = rest;
         Ok(taken)
+    }
+}
+
+/// A place among elements that are read for the first time, before the value of the one whose name
+/// was taken.
+struct Unread<'a> {
+    rest: Cursor<'a>,
+    /// Type of that value.
+    tag: u8,
+}
+
+impl<'a> Unread<'a> {
+    fn open(&mut self, tag: u8) -> Result<Option<Self>, Unusual> {
+        if self.tag != tag {
+            return Ok(None);
+        }
+        let rest = Cursor { rest: self.rest.document()?, is_row: false };
+        Ok(Some(Self { rest, tag: 0 }))
+    }
+}
+
+impl<'a> Place<'a> for Unread<'a> {
+    const LIST: Type = Type::Array;
+
+    #[inline]
+    fn take_key(&mut self, key: &[u8]) -> bool {
+        let Some((tag, rest)) = self.rest.rest.split_first() else { return false };
+        let Some(rest) = rest.strip_prefix(key) else { return false };
+        (self.tag, self.rest.rest) = (*tag, rest);
+        true
+    }
+
+    fn take_name(&mut self) -> Result<Option<Text<'a>>, Unusual> {
+        let Some((tag, rest)) = self.rest.rest.split_first() else { return Ok(None) };
+        (self.tag, self.rest.rest) = (*tag, rest);
+        Ok(Some(self.rest.cstring()?))
+    }
+
+    #[inline]
+    fn take_element(&mut self) -> Result<bool, Unusual> {
+        Ok(self.take_name()?.is_some())
+    }
+
+    #[inline]
+    fn take_value(&mut self, walk: &mut Walk) -> Result<Value<'a>, Unusual> {
+        let value = self.rest.value(self.tag)?;
+        if value.is_document() {
+            check(value, walk)?;
+        } else {
+            note(value, walk);
+        }
+        Ok(value)
+    }
+
+    #[inline]
+    fn open_object(&mut self) -> Result<Option<Self>, Unusual> {
+        self.open(DOCUMENT)
+    }
+
+    #[inline]
+    fn open_list(&mut self) -> Result<Option<Self>, Unusual> {
+        self.open(ARRAY)
+    }
+
+    /// The document was taken whole when it was opened.
+    fn close(&mut self, _: Self) -> Result<(), Unusual> {
+        Ok(())
     }
 }
 

@@ -6,6 +6,8 @@
 use crate::catalog::Field;
 use crate::model::RawFormat;
 
+use super::columns::{Context, FieldColumn};
+use super::direct::{Place, Unusual};
 use super::value::{Kind, Malformed, Members, Slot, Text, Type, Value, member_key};
 use super::walk::Walk;
 
@@ -110,6 +112,61 @@ impl PathTree {
         }
     }
 
+    /// Whether every member is the value of one field, or leads to some.
+    pub fn is_plain(&self) -> bool {
+        self.nodes.iter().all(|node| match node.fields.as_slice() {
+            [] => node.below.is_plain(),
+            [_] => node.below.nodes.is_empty(),
+            _ => false,
+        })
+    }
+
+    /// Reads the members of an object, at that depth of the row, into the columns of their fields.
+    pub fn read<'a, P: Place<'a>>(
+        &mut self,
+        members: &mut P,
+        columns: &mut [FieldColumn],
+        level: usize,
+        cx: &mut Context,
+    ) -> Result<(), Unusual> {
+        self.objects += 1;
+        let object = self.objects;
+        let mut last = None;
+        loop {
+            let expected = self.nodes.get(self.expected).and_then(|node| node.key.as_deref());
+            let at = if expected.is_some_and(|key| members.take_key(key)) {
+                self.expected
+            } else {
+                let Some(name) = members.take_name()? else { return Ok(()) };
+                let Some(at) = self.find(name) else {
+                    pass_over(members, level, cx)?;
+                    continue;
+                };
+                if let Some(node) = last.and_then(|last: usize| self.nodes.get_mut(last)) {
+                    node.follower = at;
+                }
+                at
+            };
+            let Some(node) = self.nodes.get_mut(at) else { return Err(Unusual) };
+            last = Some(at);
+            self.expected = node.follower;
+            if node.seen_in == object {
+                return Err(Unusual);
+            }
+            node.seen_in = object;
+            cx.walk.facts.fields = cx.walk.facts.fields.saturating_add(1);
+            match node.fields.first().and_then(|field| columns.get_mut(*field)) {
+                Some(column) => column.read(members, level, cx)?,
+                None => {
+                    let mut inside = members.open_object()?.ok_or(Unusual)?;
+                    node.below.read(&mut inside, columns, level + 1, cx)?;
+                    cx.walk.reach(level + 1);
+                    members.close(inside)?;
+                }
+            }
+        }
+    }
+
     /// The node of a name, sought first where it is expected.
     fn find(&self, name: Text<'_>) -> Option<usize> {
         let is = |node: &Node| name.is(node.name.as_bytes());
@@ -160,6 +217,18 @@ impl Node {
         set(&self.fields, slot, slots);
         self.below.fill(slot, slots);
     }
+}
+
+/// Passes over the value of a member that no field asks for.
+fn pass_over<'a, P: Place<'a>>(
+    members: &mut P,
+    level: usize,
+    cx: &mut Context,
+) -> Result<(), Unusual> {
+    cx.walk.facts.fields = cx.walk.facts.fields.saturating_add(1);
+    let value = members.take_value(&mut cx.walk)?;
+    // The walk counts the depth of what it takes from the first level on.
+    if level > 1 && value.has_levels() { Err(Unusual) } else { Ok(()) }
 }
 
 fn set<'a>(fields: &[usize], slot: Slot<'a>, slots: &mut [Slot<'a>]) {

@@ -9,6 +9,7 @@ mod bson;
 mod civil;
 mod columns;
 mod compile;
+mod direct;
 mod dynamodb;
 mod number;
 mod value;
@@ -31,6 +32,7 @@ pub use dynamodb::{BadReply, DynamodbReply, dynamodb_item_reply, dynamodb_reply}
 
 use columns::{Context, FieldColumn};
 use compile::PathTree;
+use direct::Unusual;
 use dynamodb::Change;
 use value::{Malformed, Slot};
 use walk::{Facts, Walk};
@@ -49,6 +51,10 @@ pub struct Decoder {
     missing: Option<MissingFields>,
     changes: Option<Changes>,
     context: Context,
+    /// Whether ordinary rows can be read in one go.
+    direct: bool,
+    /// Columns for which the row that is read has no value.
+    absent: Vec<usize>,
 }
 
 impl Decoder {
@@ -58,11 +64,14 @@ impl Decoder {
         let read: Vec<_> = contract.fields.iter().filter(|f| f.derived.is_none()).collect();
         let wants_missing =
             contract.fields.iter().any(|f| f.derived == Some(Derived::MissingFields));
+        let tree = PathTree::new(read.iter().copied(), format);
         Self {
             format,
             limits: contract.limits,
             schema: contract.decoded_schema(),
-            tree: PathTree::new(read.iter().copied(), format),
+            direct: format != RawFormat::DynamodbChange && tree.is_plain(),
+            absent: Vec::new(),
+            tree,
             columns: read.iter().map(|field| FieldColumn::new(field, format)).collect(),
             is_key: read.iter().map(|field| contract.key.contains(&field.name)).collect(),
             missing: wants_missing.then(|| {
@@ -127,6 +136,9 @@ impl Decoder {
         if u64::try_from(row.len()).unwrap_or(u64::MAX) > self.limits.max_row_bytes {
             return self.refuse_row(ReasonCode::RowTooLarge);
         }
+        if self.direct && self.read_ordinary(row).is_ok() {
+            return;
+        }
         slots.fill(Slot::Missing);
         let Ok(change) = self.locate(row, slots) else {
             return self.refuse_row(ReasonCode::RowMalformed);
@@ -143,13 +155,52 @@ impl Decoder {
         }
         match &mut self.missing {
             Some(missing) if is_deletion => missing.builder.append_null(),
-            Some(missing) => missing.append(slots),
+            Some(missing) => {
+                missing.append(|field| matches!(slots.get(field), Some(Slot::Missing)));
+            }
             None => {}
         }
         if let Some(changes) = &mut self.changes {
             changes.append(self.context.row, change);
         }
         self.hold_against_limits(facts, before);
+    }
+
+    /// Reads a row that gives no reason to refuse it; leaves no trace of one that does.
+    fn read_ordinary(&mut self, row: &[u8]) -> Result<(), Unusual> {
+        let (before, told) = (self.context.row as usize, self.context.reasons.len());
+        let result = self.read(row, before, told);
+        if result.is_err() {
+            self.columns.iter_mut().for_each(|column| column.truncate(before));
+            self.context.reasons.truncate(told);
+            self.context.walk.begin_row();
+        }
+        result
+    }
+
+    fn read(&mut self, row: &[u8], before: usize, told: usize) -> Result<(), Unusual> {
+        let (tree, columns, cx) = (&mut self.tree, &mut self.columns, &mut self.context);
+        match self.format {
+            RawFormat::DynamodbJson => dynamodb::read_line(row, tree, columns, cx)?,
+            RawFormat::DynamodbItem => dynamodb::read_item(row, tree, columns, cx)?,
+            RawFormat::Bson => bson::read(row, tree, columns, cx)?,
+            RawFormat::DynamodbChange => return Err(Unusual),
+        }
+        self.absent.clear();
+        for (index, column) in columns.iter_mut().enumerate() {
+            if column.cells() == before {
+                column.append_absent()?;
+                self.absent.push(index);
+            }
+        }
+        let broken = broken_limits(&self.limits, cx.walk.facts);
+        if broken.iter().any(|(broken, _)| *broken) || cx.reasons.len() > told {
+            return Err(Unusual);
+        }
+        if let Some(missing) = &mut self.missing {
+            missing.append(|field| self.absent.contains(&field));
+        }
+        Ok(())
     }
 
     /// Finds the fields of a row, and what it tells of a change when it is one.
@@ -172,14 +223,7 @@ impl Decoder {
 
     /// Refuses the row for limits that it breaks, unless a field has told of it already.
     fn hold_against_limits(&mut self, facts: Facts, before: usize) {
-        let too_deep = u32::try_from(facts.depth).is_ok_and(|depth| depth <= self.limits.max_depth);
-        for (broken, code) in [
-            (!too_deep, ReasonCode::RowTooDeep),
-            (facts.fields > self.limits.max_fields, ReasonCode::TooManyFields),
-            (facts.array_too_long, ReasonCode::ArrayTooLong),
-            (facts.text_too_long, ReasonCode::TextTooLong),
-            (facts.text_not_utf8, ReasonCode::TextNotUtf8),
-        ] {
+        for (broken, code) in broken_limits(&self.limits, facts) {
             let told = self.context.reasons.iter().skip(before).any(|r| r.reason.code == code);
             if broken && !told {
                 self.context.refuse(Reason::of_row(code));
@@ -212,6 +256,18 @@ impl Decoder {
         }
         StructArray::new(self.schema.fields().clone(), arrays, None).into()
     }
+}
+
+/// The limits that speak of a whole row, and whether it breaks them.
+fn broken_limits(limits: &Limits, facts: Facts) -> [(bool, ReasonCode); 5] {
+    let deep_enough = u32::try_from(facts.depth).is_ok_and(|depth| depth <= limits.max_depth);
+    [
+        (!deep_enough, ReasonCode::RowTooDeep),
+        (facts.fields > limits.max_fields, ReasonCode::TooManyFields),
+        (facts.array_too_long, ReasonCode::ArrayTooLong),
+        (facts.text_too_long, ReasonCode::TextTooLong),
+        (facts.text_not_utf8, ReasonCode::TextNotUtf8),
+    ]
 }
 
 /// Start and end of each row of `bytes`, rows of `format` that follow each other.
@@ -254,9 +310,9 @@ impl MissingFields {
         Self { optional, builder }
     }
 
-    fn append(&mut self, slots: &[Slot<'_>]) {
+    fn append(&mut self, is_missing: impl Fn(usize) -> bool) {
         for (name, index) in &self.optional {
-            if matches!(slots.get(*index), Some(Slot::Missing)) {
+            if is_missing(*index) {
                 self.builder.values().append_value(name);
             }
         }
@@ -304,3 +360,6 @@ fn line_len(bytes: &[u8]) -> (usize, usize) {
 fn offset(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -126,6 +126,12 @@ impl<'a> Value<'a> {
         matches!(self.ty, Type::Object | Type::Array | Type::JavascriptWithScope)
     }
 
+    /// Whether there may be a level of the row below it.
+    pub fn has_levels(self) -> bool {
+        matches!(self.ty, Type::M | Type::L) || self.is_document()
+    }
+
+    #[inline]
     pub fn is_null(self) -> bool {
         matches!(self.ty, Type::Null | Type::BsonNull)
     }

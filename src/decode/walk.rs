@@ -65,6 +65,12 @@ impl Walk {
         self.facts.depth = self.facts.depth.max(self.stack.len() + 1);
     }
 
+    /// Takes note of a level that was reached without this stack.
+    #[inline]
+    pub fn reach(&mut self, level: usize) {
+        self.facts.depth = self.facts.depth.max(level);
+    }
+
     pub fn top(&self) -> Option<Frame> {
         self.stack.last().copied()
     }

@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BinaryBuilder};
+use arrow::array::{ArrayRef, BinaryArray};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::decode::columns::cells::ByteCells;
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH};
 use crate::decode::value::{Kind, Value};
 use crate::model::ReasonCode;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct BinaryColumn {
-    builder: BinaryBuilder,
+    cells: ByteCells,
     decoded: Vec<u8>,
 }
 
 impl BinaryColumn {
+    pub fn new() -> Self {
+        Self { cells: ByteCells::new(), decoded: Vec::new() }
+    }
+
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
         let bytes = match value.kind() {
             Kind::Base64(text) => {
@@ -32,15 +37,20 @@ impl BinaryColumn {
         if bytes.len() > cx.walk.max_text_bytes {
             return Err(ReasonCode::TextTooLong.into());
         }
-        self.builder.append_value(bytes);
+        self.cells.push(bytes);
         Ok(())
     }
 
     pub fn append_null(&mut self) {
-        self.builder.append_null();
+        self.cells.push_null();
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        self.cells.truncate(len);
     }
 
     pub fn finish(&mut self) -> ArrayRef {
-        Arc::new(self.builder.finish())
+        let (offsets, bytes, nulls) = self.cells.finish();
+        Arc::new(BinaryArray::new(offsets, bytes, nulls))
     }
 }

@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBuilder};
+use arrow::array::{ArrayRef, BooleanArray};
+use arrow::buffer::BooleanBuffer;
 
+use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH};
 use crate::decode::value::{Kind, Value};
 
 #[derive(Debug)]
 pub(super) struct BooleanColumn {
     coerce: bool,
-    builder: BooleanBuilder,
+    /// 1 for true.
+    cells: Cells<u8>,
 }
 
 impl BooleanColumn {
     pub fn new(coerce: bool) -> Self {
-        Self { coerce, builder: BooleanBuilder::new() }
+        Self { coerce, cells: Cells::new() }
     }
 
     pub fn append(&mut self, value: Value<'_>, _: &mut Context) -> Result<(), Misfit> {
@@ -25,15 +28,21 @@ impl BooleanColumn {
             Kind::Text(text) if self.coerce && text.is(b"false") => false,
             _ => return Err(TYPE_MISMATCH),
         };
-        self.builder.append_value(boolean);
+        self.cells.push(u8::from(boolean));
         Ok(())
     }
 
     pub fn append_null(&mut self) {
-        self.builder.append_null();
+        self.cells.push_null();
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        self.cells.truncate(len);
     }
 
     pub fn finish(&mut self) -> ArrayRef {
-        Arc::new(self.builder.finish())
+        let (values, nulls) = self.cells.finish();
+        let values: BooleanBuffer = values.iter().map(|value| *value == 1).collect();
+        Arc::new(BooleanArray::new(values, nulls))
     }
 }

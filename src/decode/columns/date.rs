@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Builder};
+use arrow::array::{ArrayRef, Date32Array};
 
 use crate::decode::civil::{DAYS, MILLIS_PER_DAY, parse_date};
+use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH};
 use crate::decode::value::{Kind, Value};
 use crate::model::ReasonCode;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct DateColumn {
-    builder: Date32Builder,
+    cells: Cells<i32>,
 }
 
 impl DateColumn {
+    pub fn new() -> Self {
+        Self { cells: Cells::new() }
+    }
+
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
         let (days, raw_millis) = match value.kind() {
             Kind::Text(text) => {
@@ -30,15 +35,20 @@ impl DateColumn {
         if raw_millis.is_some_and(|millis| millis.rem_euclid(MILLIS_PER_DAY) != 0) {
             return Err(ReasonCode::DateMalformed.into());
         }
-        self.builder.append_value(day);
+        self.cells.push(day);
         Ok(())
     }
 
     pub fn append_null(&mut self) {
-        self.builder.append_null();
+        self.cells.push_null();
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        self.cells.truncate(len);
     }
 
     pub fn finish(&mut self) -> ArrayRef {
-        Arc::new(self.builder.finish())
+        let (values, nulls) = self.cells.finish();
+        Arc::new(Date32Array::new(values, nulls))
     }
 }

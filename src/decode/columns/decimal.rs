@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Decimal128Builder};
+use arrow::array::{ArrayRef, Decimal128Array};
 use arrow::datatypes::DataType;
 
+use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, exact};
 use crate::decode::number::short_decimal;
 use crate::decode::value::{Kind, Value};
@@ -14,15 +15,12 @@ pub(super) struct DecimalColumn {
     precision: u8,
     scale: u8,
     coerce: bool,
-    builder: Decimal128Builder,
+    cells: Cells<i128>,
 }
 
 impl DecimalColumn {
     pub fn new(precision: u8, scale: u8, coerce: bool) -> Self {
-        let arrow_scale = i8::try_from(scale).unwrap_or(i8::MAX);
-        let builder =
-            Decimal128Builder::new().with_data_type(DataType::Decimal128(precision, arrow_scale));
-        Self { precision, scale, coerce, builder }
+        Self { precision, scale, coerce, cells: Cells::new() }
     }
 
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
@@ -35,15 +33,22 @@ impl DecimalColumn {
             Some(decimal) => decimal,
             None => exact(value, self.coerce, cx)?.to_decimal(precision, scale)?,
         };
-        self.builder.append_value(decimal);
+        self.cells.push(decimal);
         Ok(())
     }
 
     pub fn append_null(&mut self) {
-        self.builder.append_null();
+        self.cells.push_null();
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        self.cells.truncate(len);
     }
 
     pub fn finish(&mut self) -> ArrayRef {
-        Arc::new(self.builder.finish())
+        let scale = i8::try_from(self.scale).unwrap_or(i8::MAX);
+        let (values, nulls) = self.cells.finish();
+        let decimals = Decimal128Array::new(values, nulls);
+        Arc::new(decimals.with_data_type(DataType::Decimal128(self.precision, scale)))
     }
 }

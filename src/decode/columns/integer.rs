@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Builder};
+use arrow::array::{ArrayRef, Int64Array};
 
+use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, exact};
 use crate::decode::value::{Kind, Value};
 
 #[derive(Debug)]
 pub(super) struct IntegerColumn {
     coerce: bool,
-    builder: Int64Builder,
+    cells: Cells<i64>,
 }
 
 impl IntegerColumn {
     pub fn new(coerce: bool) -> Self {
-        Self { coerce, builder: Int64Builder::new() }
+        Self { coerce, cells: Cells::new() }
     }
 
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
@@ -23,15 +24,20 @@ impl IntegerColumn {
             Kind::Integer(integer) => integer,
             _ => exact(value, self.coerce, cx)?.to_integer()?,
         };
-        self.builder.append_value(integer);
+        self.cells.push(integer);
         Ok(())
     }
 
     pub fn append_null(&mut self) {
-        self.builder.append_null();
+        self.cells.push_null();
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        self.cells.truncate(len);
     }
 
     pub fn finish(&mut self) -> ArrayRef {
-        Arc::new(self.builder.finish())
+        let (values, nulls) = self.cells.finish();
+        Arc::new(Int64Array::new(values, nulls))
     }
 }

@@ -13,6 +13,7 @@ use arrow::datatypes::FieldRef;
 use crate::catalog::Field;
 use crate::catalog::schema::arrow_field;
 use crate::decode::columns::{Context, FieldColumn, Misfit, TYPE_MISMATCH};
+use crate::decode::direct::{Place, Unusual};
 use crate::decode::value::{Kind, Slot, Value};
 use crate::model::{RawFormat, Reason, ReasonCode, RowReason};
 
@@ -59,8 +60,38 @@ impl ListColumn {
         Ok(())
     }
 
+    /// Appends the list of which `inside` is the inside, read for the first time.
+    pub fn read<'a, P: Place<'a>>(
+        &mut self,
+        inside: &mut P,
+        level: usize,
+        cx: &mut Context,
+    ) -> Result<(), Unusual> {
+        let before = self.elements;
+        while inside.take_element()? {
+            self.element.read(inside, level, cx)?;
+            self.elements += 1;
+        }
+        if (self.elements - before).unsigned_abs() > cx.walk.max_array_items {
+            return Err(Unusual);
+        }
+        cx.walk.reach(level);
+        self.end(true, (cx.row, P::LIST.found()));
+        Ok(())
+    }
+
     pub fn append_null(&mut self) {
         self.end(false, (0, ""));
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        self.ends.truncate(len);
+        self.validity.truncate(len);
+        if let Some(origins) = &mut self.set {
+            origins.truncate(len);
+        }
+        self.elements = self.ends.last().copied().unwrap_or(0);
+        self.element.truncate(self.elements.unsigned_abs() as usize);
     }
 
     fn end(&mut self, valid: bool, origin: (u32, &'static str)) {

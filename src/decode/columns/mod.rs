@@ -5,6 +5,7 @@
 
 mod binary;
 mod boolean;
+mod cells;
 mod date;
 mod decimal;
 mod integer;
@@ -20,6 +21,7 @@ use arrow::array::{ArrayRef, Int16Array};
 use crate::catalog::{Field, FieldType};
 use crate::model::{FoundType, RawFormat, Reason, ReasonCode, RowReason};
 
+use super::direct::{Place, Unusual};
 use super::number::{Decimal128, Exact, integer_of_double};
 use super::value::{Kind, Slot, Value};
 use super::walk::Walk;
@@ -79,6 +81,8 @@ pub(super) struct FieldColumn {
     path: Arc<str>,
     required: bool,
     column: Column,
+    /// Cells since the last time it was finished.
+    cells: usize,
 }
 
 impl FieldColumn {
@@ -90,11 +94,11 @@ impl FieldColumn {
                 Column::Decimal(decimal::DecimalColumn::new(*precision, *scale, field.coerce))
             }
             FieldType::Boolean => Column::Boolean(boolean::BooleanColumn::new(field.coerce)),
-            FieldType::Date => Column::Date(date::DateColumn::default()),
+            FieldType::Date => Column::Date(date::DateColumn::new()),
             FieldType::Timestamp(form) => {
                 Column::Timestamp(Box::new(timestamp::TimestampColumn::new(form.clone())))
             }
-            FieldType::Binary => Column::Binary(binary::BinaryColumn::default()),
+            FieldType::Binary => Column::Binary(binary::BinaryColumn::new()),
             FieldType::List { element, set } => {
                 Column::List(list::ListColumn::new(&field.path, element, *set, format))
             }
@@ -102,7 +106,7 @@ impl FieldColumn {
                 Column::Structure(structure::StructureColumn::new(fields, format))
             }
         };
-        Self { path: Arc::clone(&field.path), required: field.required, column }
+        Self { path: Arc::clone(&field.path), required: field.required, column, cells: 0 }
     }
 
     /// Appends what a row holds: its value, or null with the reason.
@@ -112,7 +116,10 @@ impl FieldColumn {
                 (self.required.then_some(ReasonCode::RequiredNull.into()), Some("null"))
             }
             Slot::Value(value) => match self.column.append(value, cx) {
-                Ok(()) => return,
+                Ok(()) => {
+                    self.cells += 1;
+                    return;
+                }
                 Err(misfit) => (Some(misfit), Some(value.ty.found())),
             },
             Slot::NoObject(ty) => (Some(TYPE_MISMATCH), Some(ty.found())),
@@ -127,7 +134,78 @@ impl FieldColumn {
         self.append_null();
     }
 
+    /// Appends the value that `place` stands before, at that depth of the row.
+    pub fn read<'a, P: Place<'a>>(
+        &mut self,
+        place: &mut P,
+        level: usize,
+        cx: &mut Context,
+    ) -> Result<(), Unusual> {
+        match &mut self.column {
+            Column::List(column) => {
+                if let Some(mut inside) = place.open_list()? {
+                    column.read(&mut inside, level + 1, cx)?;
+                    self.cells += 1;
+                    return place.close(inside);
+                }
+            }
+            Column::Structure(column) => {
+                if let Some(mut inside) = place.open_object()? {
+                    column.read(&mut inside, level + 1, cx)?;
+                    self.cells += 1;
+                    return place.close(inside);
+                }
+            }
+            _ => {}
+        }
+        let value = place.take_value(&mut cx.walk)?;
+        if value.is_null() {
+            return self.append_absent();
+        }
+        // The walk counts the depth of what it takes from the first level on.
+        if level > 1 && value.has_levels() {
+            return Err(Unusual);
+        }
+        self.column.append(value, cx).map_err(|_| Unusual)?;
+        self.cells += 1;
+        Ok(())
+    }
+
+    /// Appends null where nothing was found.
+    pub fn append_absent(&mut self) -> Result<(), Unusual> {
+        if self.required {
+            return Err(Unusual);
+        }
+        self.append_null();
+        Ok(())
+    }
+
+    /// Cells since the column was last finished.
+    pub fn cells(&self) -> usize {
+        self.cells
+    }
+
+    /// Forgets all cells but the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        if self.cells == len {
+            return;
+        }
+        self.cells = len;
+        match &mut self.column {
+            Column::Text(column) => column.truncate(len),
+            Column::Integer(column) => column.truncate(len),
+            Column::Decimal(column) => column.truncate(len),
+            Column::Boolean(column) => column.truncate(len),
+            Column::Date(column) => column.truncate(len),
+            Column::Timestamp(column) => column.truncate(len),
+            Column::Binary(column) => column.truncate(len),
+            Column::List(column) => column.truncate(len),
+            Column::Structure(column) => column.truncate(len),
+        }
+    }
+
     pub fn append_null(&mut self) {
+        self.cells += 1;
         match &mut self.column {
             Column::Text(column) => column.append_null(),
             Column::Integer(column) => column.append_null(),
@@ -143,6 +221,7 @@ impl FieldColumn {
 
     /// The cells since the last time. What can only be judged now is refused now.
     pub fn finish(&mut self, reasons: &mut Vec<RowReason>) -> ArrayRef {
+        self.cells = 0;
         match &mut self.column {
             Column::Text(column) => column.finish(),
             Column::Integer(column) => column.finish(),

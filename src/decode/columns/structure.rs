@@ -9,6 +9,7 @@ use crate::catalog::Field;
 use crate::catalog::schema::arrow_field;
 use crate::decode::columns::{Context, FieldColumn, Misfit, TYPE_MISMATCH};
 use crate::decode::compile::PathTree;
+use crate::decode::direct::{Place, Unusual};
 use crate::decode::value::{Kind, Slot, Value};
 use crate::model::{RawFormat, ReasonCode, RowReason};
 
@@ -46,6 +47,28 @@ impl StructureColumn {
         self.validity.append_non_null();
         self.spare = emptied(slots);
         Ok(())
+    }
+
+    /// Appends the object of which `inside` is the inside, read for the first time.
+    pub fn read<'a, P: Place<'a>>(
+        &mut self,
+        inside: &mut P,
+        level: usize,
+        cx: &mut Context,
+    ) -> Result<(), Unusual> {
+        let before = self.validity.len();
+        self.tree.read(inside, &mut self.columns, level, cx)?;
+        for column in self.columns.iter_mut().filter(|column| column.cells() == before) {
+            column.append_absent()?;
+        }
+        cx.walk.reach(level);
+        self.validity.append_non_null();
+        Ok(())
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        self.columns.iter_mut().for_each(|column| column.truncate(len));
+        self.validity.truncate(len);
     }
 
     pub fn append_null(&mut self) {

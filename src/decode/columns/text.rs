@@ -3,9 +3,9 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, NullBufferBuilder, StringArray};
-use arrow::buffer::OffsetBuffer;
+use arrow::array::{ArrayRef, StringArray};
 
+use crate::decode::columns::cells::ByteCells;
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH};
 use crate::decode::number::{Decimal128, Exact, integer_of_double};
 use crate::decode::value::{Kind, Type, Value};
@@ -17,16 +17,12 @@ const UUID_SUBTYPE: u8 = 4;
 #[derive(Debug)]
 pub(super) struct TextColumn {
     coerce: bool,
-    bytes: Vec<u8>,
-    /// Where each text ends among the bytes.
-    ends: Vec<i32>,
-    validity: NullBufferBuilder,
+    cells: ByteCells,
 }
 
 impl TextColumn {
     pub fn new(coerce: bool) -> Self {
-        let validity = NullBufferBuilder::new(0);
-        Self { coerce, bytes: Vec::new(), ends: Vec::new(), validity }
+        Self { coerce, cells: ByteCells::new() }
     }
 
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
@@ -43,36 +39,26 @@ impl TextColumn {
             if (text.escaped || value.ty != Type::S) && memchr::memchr(0, bytes).is_some() {
                 return Err(ReasonCode::TextHasNul.into());
             }
-            self.append_bytes(bytes);
+            self.cells.push(bytes);
         } else {
             write_text(value, self.coerce, &mut cx.scratch)?;
-            self.append_bytes(&cx.scratch);
+            self.cells.push(&cx.scratch);
         }
         Ok(())
     }
 
-    #[inline]
-    fn append_bytes(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-        self.end(true);
-    }
-
     pub fn append_null(&mut self) {
-        self.end(false);
+        self.cells.push_null();
     }
 
-    fn end(&mut self, valid: bool) {
-        self.ends.push(i32::try_from(self.bytes.len()).unwrap_or(i32::MAX));
-        self.validity.append(valid);
+    pub fn truncate(&mut self, len: usize) {
+        self.cells.truncate(len);
     }
 
     pub fn finish(&mut self) -> ArrayRef {
-        let (bytes, texts) = (self.bytes.len(), self.ends.len());
-        let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(bytes));
-        let ends = std::mem::replace(&mut self.ends, Vec::with_capacity(texts));
-        let offsets = OffsetBuffer::new(std::iter::once(0).chain(ends).collect());
+        let (offsets, bytes, nulls) = self.cells.finish();
         // The walk has seen that every text is UTF-8; this looks again, at all of them at once.
-        Arc::new(StringArray::new(offsets, bytes.into(), self.validity.finish()))
+        Arc::new(StringArray::new(offsets, bytes, nulls))
     }
 }
 

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int16Array, Int16Builder, TimestampMicrosecondBuilder};
+use arrow::array::{ArrayRef, Int16Array, TimestampMicrosecondArray};
 
 use crate::catalog::{EpochUnit, TimestampType};
 use crate::decode::civil::{Instant, parse_instant};
+use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH, exact};
 use crate::decode::value::{Kind, Value};
 use crate::model::ReasonCode;
@@ -16,25 +17,20 @@ use crate::model::ReasonCode;
 #[derive(Debug)]
 pub(super) struct TimestampColumn {
     form: TimestampType,
-    builder: TimestampMicrosecondBuilder,
-    offsets: Int16Builder,
+    micros: Cells<i64>,
+    offset_minutes: Cells<i16>,
     finished_offsets: Option<Int16Array>,
 }
 
 impl TimestampColumn {
     pub fn new(form: TimestampType) -> Self {
-        Self {
-            form,
-            builder: TimestampMicrosecondBuilder::new().with_timezone("UTC"),
-            offsets: Int16Builder::new(),
-            finished_offsets: None,
-        }
+        Self { form, micros: Cells::new(), offset_minutes: Cells::new(), finished_offsets: None }
     }
 
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
         let instant = self.read(value, cx)?;
-        self.builder.append_value(instant.micros);
-        self.offsets.append_option(instant.offset_minutes);
+        self.micros.push(instant.micros);
+        self.offset_minutes.push_option(instant.offset_minutes);
         Ok(())
     }
 
@@ -64,13 +60,20 @@ impl TimestampColumn {
     }
 
     pub fn append_null(&mut self) {
-        self.builder.append_null();
-        self.offsets.append_null();
+        self.micros.push_null();
+        self.offset_minutes.push_null();
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        self.micros.truncate(len);
+        self.offset_minutes.truncate(len);
     }
 
     pub fn finish(&mut self) -> ArrayRef {
-        self.finished_offsets = Some(self.offsets.finish());
-        Arc::new(self.builder.finish())
+        let (offsets, nulls) = self.offset_minutes.finish();
+        self.finished_offsets = Some(Int16Array::new(offsets, nulls));
+        let (micros, nulls) = self.micros.finish();
+        Arc::new(TimestampMicrosecondArray::new(micros, nulls).with_timezone("UTC"))
     }
 
     pub fn take_offsets(&mut self) -> Option<Int16Array> {

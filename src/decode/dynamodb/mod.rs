@@ -7,7 +7,9 @@
 pub(in crate::decode) mod json;
 mod reply;
 
+use super::columns::{Context, FieldColumn};
 use super::compile::PathTree;
+use super::direct::{Place, Unusual};
 use super::number::Exact;
 use super::value::{Kind, Malformed, Members, Slot, Text, Type, Value};
 use super::walk::Walk;
@@ -40,6 +42,39 @@ pub(super) fn locate_item<'a>(
     walk: &mut Walk,
 ) -> Result<(), Malformed> {
     locate(Scanner::new(row), tree, slots, walk)?.expect_end()
+}
+
+/// Reads an ordinary line, `{"Item":{…}}`, into the columns.
+pub(super) fn read_line(
+    row: &[u8],
+    tree: &mut PathTree,
+    columns: &mut [FieldColumn],
+    cx: &mut Context,
+) -> Result<(), Unusual> {
+    let mut scanner = Scanner::new(row);
+    if !scanner.is_utf8() || !scanner.take_exactly(b"{\"Item\":{") {
+        return Err(Unusual);
+    }
+    let mut item = Cursor::new(scanner, Type::M);
+    tree.read(&mut item, columns, 1, cx)?;
+    item.scanner.expect(b'}')?;
+    Ok(item.scanner.expect_end()?)
+}
+
+/// Reads an ordinary item of a reply, `{…}`, into the columns.
+pub(super) fn read_item(
+    row: &[u8],
+    tree: &mut PathTree,
+    columns: &mut [FieldColumn],
+    cx: &mut Context,
+) -> Result<(), Unusual> {
+    let mut scanner = Scanner::new(row);
+    if !scanner.is_utf8() || !scanner.take_exactly(b"{") {
+        return Err(Unusual);
+    }
+    let mut item = Cursor::new(scanner, Type::M);
+    tree.read(&mut item, columns, 1, cx)?;
+    Ok(item.scanner.expect_end()?)
 }
 
 /// What a line of an incremental export tells of its item.
@@ -245,6 +280,53 @@ impl<'a> Cursor<'a> {
         }
         self.first = false;
         Ok(false)
+    }
+}
+
+impl<'a> Place<'a> for Cursor<'a> {
+    const LIST: Type = Type::L;
+
+    #[inline]
+    fn take_key(&mut self, key: &[u8]) -> bool {
+        let mut scanner = self.scanner;
+        if !(self.first || scanner.take_exactly(b",")) || !scanner.take_exactly(key) {
+            return false;
+        }
+        self.scanner = scanner;
+        self.first = false;
+        true
+    }
+
+    fn take_name(&mut self) -> Result<Option<Text<'a>>, Unusual> {
+        Ok(if self.at_end(b'}')? { None } else { Some(self.scanner.name()?) })
+    }
+
+    #[inline]
+    fn take_element(&mut self) -> Result<bool, Unusual> {
+        Ok(!self.at_end(b']')?)
+    }
+
+    #[inline]
+    fn take_value(&mut self, walk: &mut Walk) -> Result<Value<'a>, Unusual> {
+        Ok(attribute(&mut self.scanner, walk)?)
+    }
+
+    #[inline]
+    fn open_object(&mut self) -> Result<Option<Self>, Unusual> {
+        let mut scanner = self.scanner;
+        Ok(scanner.take_exactly(b"{\"M\":{").then(|| Self::new(scanner, Type::M)))
+    }
+
+    #[inline]
+    fn open_list(&mut self) -> Result<Option<Self>, Unusual> {
+        let mut scanner = self.scanner;
+        Ok(scanner.take_exactly(b"{\"L\":[").then(|| Self::new(scanner, Type::L)))
+    }
+
+    #[inline]
+    fn close(&mut self, inside: Self) -> Result<(), Unusual> {
+        self.scanner = inside.scanner;
+        Ok(self.scanner.expect(b'}')?)
     }
 }
 
