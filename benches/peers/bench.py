@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from prepare import Inputs
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+PATIENCE_SECONDS = 900
 
 
 class Failure(SystemExit):
@@ -57,10 +59,13 @@ def run(one: Contender, inputs: Inputs, out: Path, runs: int) -> tuple[dict, lis
     with (out / "stdout").open("wb") as stdout, (out / "stderr").open("wb") as stderr:
         began = time.monotonic()
         child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=inputs.environment)
+        patience = threading.Timer(PATIENCE_SECONDS, child.kill)
+        patience.start()
         _, status, used = os.wait4(child.pid, 0)
         wall = time.monotonic() - began
-    # It was waited for above; without this, Popen would wait again.
-    child.returncode = os.waitstatus_to_exitcode(status)
+        # It was waited for here; without this, Popen would wait again.
+        child.returncode = os.waitstatus_to_exitcode(status)
+        patience.cancel()
     if child.returncode != 0:
         errors = (out / "stderr").read_text(errors="replace")
         raise Failure(f"{one.key} gave {child.returncode}: {' '.join(words)}\n{errors[-8000:]}")
@@ -117,7 +122,7 @@ def main() -> None:
         results.append(measure(one, inputs, asked.runs))
         best = min(run["wall_seconds"] for run in results[-1]["runs"])
         print(
-            f"[{number}/{len(chosen)}] {one.key:28} {best:7.2f} s at best, {time.monotonic() - began:5.0f} s in all",
+            f"[{number:2}/{len(chosen)}] {one.key:26} {best:7.2f} s at best, {time.monotonic() - began:4.0f} s in all",
             file=sys.stderr,
         )
     figures = report.figures(inputs, asked, results)

@@ -40,6 +40,7 @@ NOTES = {
     "output, and publishes in one step.",
     "rounds": "Its cast of text to decimal rounds; that an amount is not finer than its column is compared after it.",
     "zones": "Takes a time zone as an argument, not as a column: local times are resolved zone by zone.",
+    "tables": "Holds all orders in tables, which it would put on disk when memory runs out.",
     "memory": "Holds the whole table in memory.",
     "base64": "Has no function for base64; Python decodes that column.",
     "dicts": "A Python dict for each order, on one thread; all orders are in memory.",
@@ -48,30 +49,29 @@ NOTES = {
     "types": "Has one type for a field and makes null of any other, so it reads the dump three times and puts the "
     "columns together. A fraction in a whole number's field would be cut off without a word.",
     "structs": "Cannot tell a missing struct from one of nulls.",
+    "older": "With pyarrow 25.0.1, the newest that it takes.",
     "takes over": "Taking the Arrow table over counts.",
 }
 
-DUCKDB, POLARS, PYARROW = ("rounds", "memory"), ("rounds", "zones", "memory"), ("zones", "base64", "memory")
+MONGOARROW = ("zones", "memory", "types", "structs", "older")
+POLARS, PYARROW = ("rounds", "zones", "memory"), ("zones", "base64", "memory")
 
 
 def exports() -> list[Contender]:
+    """Who is left out: boto3 with eight files, which are one file after the other to it, and
+    Spark with two threads on one file, of which it makes one task."""
     rows = []
-    for group in ("export-1", "export-8"):
+    for group, spark_threads in (("export-1", 1), ("export-8", 2)):
         for name, package, script, notes in (
             ("consign", "consign", None, ("more",)),
-            ("DuckDB", "duckdb", "duckdb_export.py", DUCKDB),
+            ("DuckDB", "duckdb", "duckdb_export.py", ("rounds", "tables")),
             ("polars", "polars", "polars_export.py", POLARS),
             ("pyarrow", "pyarrow", "pyarrow_export.py", PYARROW),
         ):
             rows += [Contender(group, name, threads, package, script, notes=notes) for threads in (1, 2)]
-        rows.append(
-            Contender(group, "pyspark", 2, "pyspark", "spark_export.py", measures_itself=True, notes=("rounds", "spark"))
-        )
-    # Eight files are to them what one file is.
+        spark = Contender(group, "pyspark", spark_threads, "pyspark", "spark_export.py", (), True, ("rounds", "spark"))
+        rows.append(spark)
     rows.append(Contender("export-1", "orjson + boto3", 1, "boto3", "boto3_export.py", notes=("dicts",)))
-    rows.append(
-        Contender("export-1", "pyspark", 1, "pyspark", "spark_export.py", measures_itself=True, notes=("rounds", "spark"))
-    )
     return rows
 
 
@@ -79,18 +79,14 @@ def dumps() -> list[Contender]:
     return [
         Contender("dump", "consign", 1, "consign", notes=("more",)),
         Contender("dump", "consign", 2, "consign", notes=("more",)),
-        Contender(
-            "dump", "pymongoarrow", 1, "pymongoarrow", "pymongoarrow_dump.py", notes=("types", "structs", "zones", "memory")
-        ),
+        Contender("dump", "pymongoarrow", 1, "pymongoarrow", "pymongoarrow_dump.py", notes=MONGOARROW),
         Contender("dump", "pymongo", 1, "pymongo", "pymongo_dump.py", notes=("dicts",)),
     ]
 
 
 def writers() -> list[Contender]:
     return [
-        Contender(
-            f"write-{kind}", tool, 1, tool.lower(), "writers.py", (tool.lower(), kind), True, ("takes over",)
-        )
+        Contender(f"write-{kind}", tool, 1, tool.lower(), "writers.py", (tool.lower(), kind), True, ("takes over",))
         for kind in ("zstd", "snappy", "csv")
         for tool in ("polars", "pyarrow", "DuckDB")
     ]

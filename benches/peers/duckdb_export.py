@@ -60,7 +60,7 @@ FROM read_json($files, format = 'newline_delimited', columns = {{Item: '{ITEM}'}
 JUDGED = f"""
 CREATE TEMP TABLE judged AS
 WITH newest AS (
-    FROM ({PARSED}) QUALIFY row_number() OVER (PARTITION BY order_id ORDER BY updated_at DESC) = 1
+    FROM parsed QUALIFY row_number() OVER (PARTITION BY order_id ORDER BY updated_at DESC) = 1
 )
 SELECT *,
     CASE
@@ -94,7 +94,10 @@ with duckdb.connect() as connection:
     connection.execute(f"SET threads = {asked.threads}")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
-    connection.execute(JUDGED, {"files": [str(file) for file in asked.files]})
+    # In one statement DuckDB works expressions out again wherever they are used: a third more of time.
+    connection.execute(f"CREATE TEMP TABLE parsed AS {PARSED}", {"files": [str(file) for file in asked.files]})
+    connection.execute(JUDGED)
+    connection.execute("DROP TABLE parsed")
     connection.execute(
         f"""COPY (SELECT * EXCLUDE (amounts_fit, verdict, warned) FROM judged WHERE verdict = 'written')
         TO '{asked.out}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {rules.ZSTD_LEVEL},

@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+import textwrap
 import time
 from pathlib import Path
 from statistics import median
@@ -14,6 +15,7 @@ from contenders import GROUPS, NOTES, Contender
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- peers:begin -->", "<!-- peers:end -->"
+CHART = "peers.svg"
 WRITER_KEYS = {"write-zstd": "parquet_zstd1", "write-snappy": "parquet_snappy", "write-csv": "csv"}
 
 
@@ -79,26 +81,31 @@ def write(root: Path, told: dict, chosen: list[Contender]) -> None:
     before, _, rest = readme.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     readme.write_text(f"{before}{BEGIN}\n{markdown(told, chosen)}{END}{after}")
-    (root / "benches" / "peers.svg").write_text(chart.draw(told, {one.key: one for one in chosen}))
+    (root / "benches" / CHART).write_text(chart.draw(told, {one.key: one for one in chosen}))
 
 
 def markdown(told: dict, chosen: list[Contender]) -> str:
     """One table for each group, and the notes that its rows need."""
-    used = dict.fromkeys(note for one in chosen for note in one.notes)
-    numbers = {note: number for number, note in enumerate(used, start=1)}
+    used = {note for one in chosen for note in one.notes}
+    numbers = {note: number for number, note in enumerate((note for note in NOTES if note in used), start=1)}
     results = {result["key"]: result for result in told["results"]}
     python = told["versions"]["python"]
-    text = (
-        f"{told['date']}, {told['machine']}, commit `{told['commit']}`, Python {python}; {told['rows']:,} rows of "
-        f"{told['orders']:,} orders, of which {told['published']['rows']:,} are published; medians of "
-        f"{told['runs']} runs, the highest peak memory.\n"
+    times = f"medians of {told['runs']} runs, the highest peak memory" if told["runs"] > 1 else "one run each"
+    text = wrapped(
+        f"{told['date']}, {told['machine']}, commit `{told['commit']}`, Python {python}. {told['rows']:,} rows of "
+        f"{told['orders']:,} orders, of which {told['published']['rows']:,} are published; {times}. The start of a "
+        "process counts."
     )
     for group, title in GROUPS.items():
         rows = [one for one in chosen if one.group == group]
         if rows:
             text += f"\n{title}:\n\n" + table(told, group, rows, results, numbers)
-    notes = "".join(f"{number}. {NOTES[note]}\n" for note, number in numbers.items())
-    return f"{text}\n{notes}"
+    text += f"\n![Rows a second of consign and its peers]({CHART})\n\n"
+    return text + "".join(wrapped(f"{number}. {NOTES[note]}", "   ") for note, number in numbers.items())
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
 def table(told: dict, group: str, rows: list[Contender], results: dict, numbers: dict) -> str:
@@ -106,7 +113,7 @@ def table(told: dict, group: str, rows: list[Contender], results: dict, numbers:
     text = "| contender | threads | wall time | CPU time | rows a CPU second | peak memory |\n|---|---|---|---|---|---|\n"
     for one in ordered:
         taken, count = results[one.key]["median"], results[one.key]["rows"]
-        marks = ", ".join(str(numbers[note]) for note in one.notes)
+        marks = ", ".join(map(str, sorted(numbers[note] for note in one.notes)))
         text += (
             f"| {one.name} {told['versions'][one.package]} <sup>{marks}</sup> | {one.threads} "
             f"| {taken['wall_seconds']:.2f} s | {taken['cpu_seconds']:.2f} s "
