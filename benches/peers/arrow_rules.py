@@ -78,9 +78,7 @@ def judge_lines(items: pa.ListArray):
     costs = pa.table({"order": orders, "cost": pc.multiply(pc.cast(quantity, pa.decimal128(19, 0)), price)})
     keep_nulls = pc.ScalarAggregateOptions(skip_nulls=False)
     sums = costs.group_by("order").aggregate([("cost", "sum", keep_nulls)]).combine_chunks()
-    placed = pc.scatter(
-        sums["cost_sum"].combine_chunks(), sums["order"].combine_chunks(), max_index=len(items) - 1
-    )
+    placed = pc.scatter(sums["cost_sum"].combine_chunks(), sums["order"].combine_chunks(), max_index=len(items) - 1)
     # A sum has 38 digits, and no digit would be left to subtract with.
     return holds, pc.cast(placed, pa.decimal128(30, 4))
 
@@ -93,9 +91,7 @@ def publish(table: pa.Table, out) -> None:
     local = pc.local_timestamp(pc.cast(table["created_at"], pa.timestamp("us", rules.BUSINESS_ZONE)))
     day = pc.cast(pc.floor_temporal(local, unit="day"), pa.date32())
     first, last = (pc.cast(pa.scalar(text), pa.date32()) for text in (rules.FIRST_DAY, rules.LAST_DAY))
-    zero, least, tolerance = (
-        pc.cast(pa.scalar(text), MONEY) for text in ("0", rules.SMALLEST_TOTAL, rules.TOLERANCE)
-    )
+    zero, least, tolerance = (pc.cast(pa.scalar(text), MONEY) for text in ("0", rules.SMALLEST_TOTAL, rules.TOLERANCE))
     lines_hold, cost = judge_lines(table["items"].combine_chunks())
     country = pc.struct_field(table["shipping_address"], "country")
     excluded = pc.or_(

@@ -36,7 +36,8 @@ def figures(inputs, asked, results: list[dict]) -> dict:
         "rows": inputs.rows,
         "runs": asked.runs,
         "input_bytes": {
-            group: sum(file.stat().st_size for file in inputs.files[group]) for group in ("export-1", "export-8", "dump")
+            group: sum(file.stat().st_size for file in inputs.files[group])
+            for group in ("export-1", "export-8", "dump")
         },
         "published": inputs.expected["export-1"],
         "results": results,
@@ -49,7 +50,9 @@ def commit(root: Path) -> str:
         return told
     git = ["git", "-C", str(root)]
     name = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    changed = subprocess.run([*git, "status", "--porcelain", "src", "Cargo.lock"], capture_output=True, text=True).stdout
+    changed = subprocess.run(
+        [*git, "status", "--porcelain", "src", "Cargo.lock"], capture_output=True, text=True
+    ).stdout
     return f"{name} with changes" if changed else name
 
 
@@ -110,7 +113,7 @@ def wrapped(text: str, indent: str = "") -> str:
 
 def table(told: dict, group: str, rows: list[Contender], results: dict, numbers: dict) -> str:
     ordered = sorted(rows, key=lambda one: (one.threads, results[one.key]["median"]["cpu_seconds"]))
-    text = "| contender | threads | wall time | CPU time | rows a CPU second | peak memory |\n|---|---|---|---|---|---|\n"
+    text = "| contender | threads | wall time | CPU time | rows a CPU second | peak memory |\n" + "|---" * 6 + "|\n"
     for one in ordered:
         taken, count = results[one.key]["median"], results[one.key]["rows"]
         marks = ", ".join(map(str, sorted(numbers[note] for note in one.notes)))
@@ -121,7 +124,8 @@ def table(told: dict, group: str, rows: list[Contender], results: dict, numbers:
         )
     if own := told["consign_writers"].get(WRITER_KEYS.get(group)):
         rate = per_second(own["rows"], own["cpu_seconds"])
-        text += f"| consign {told['versions']['consign']}, by `cargo bench` | 1 | | {own['cpu_seconds']:.2f} s | {rate} | |\n"
+        name = f"consign {told['versions']['consign']}, by `cargo bench`"
+        text += f"| {name} | 1 | | {own['cpu_seconds']:.2f} s | {rate} | |\n"
     return text
 
 

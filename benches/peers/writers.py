@@ -28,9 +28,10 @@ def by_pyarrow(table: pa.Table, kind: str, out: str) -> None:
     if kind == "csv":
         pyarrow.csv.write_csv(table, out)
     else:
-        codec = {"zstd": dict(compression="zstd", compression_level=rules.ZSTD_LEVEL)}
-        options = codec.get(kind, dict(compression=kind))
-        pyarrow.parquet.write_table(table, out, row_group_size=rules.ROW_GROUP_ROWS, **options)
+        level = rules.ZSTD_LEVEL if kind == "zstd" else None
+        pyarrow.parquet.write_table(
+            table, out, compression=kind, compression_level=level, row_group_size=rules.ROW_GROUP_ROWS
+        )
 
 
 def by_polars(table: pa.Table, kind: str, out: str) -> None:
