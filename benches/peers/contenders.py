@@ -1,9 +1,6 @@
 """Who takes part: the command of each, and what must be known to read its figures."""
 
 from dataclasses import dataclass
-from pathlib import Path
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -17,12 +14,11 @@ class Contender:
     script: str | None = None
     """A file beside this one; `consign` itself has none."""
     arguments: tuple = ()
-    measures_itself: bool = False
     notes: tuple = ()
 
     @property
     def key(self) -> str:
-        return f"{self.group}-{self.name}-{self.threads}".replace(" ", "_")
+        return f"{self.group}-{self.name}-{self.threads}".replace(" + ", "-")
 
 
 GROUPS = {
@@ -35,7 +31,7 @@ GROUPS = {
 }
 
 NOTES = {
-    "more": "Does more than the others: refuses every breach of the contract, keeps refused rows with their reasons, "
+    "more": "Does more than the others: judges every rule of the contract, keeps refused rows with their reasons, "
     "tells missing from null, sorts by key, writes a file for each day, reads each file again, hashes input and "
     "output, and publishes in one step.",
     "rounds": "Its cast of text to decimal rounds; that an amount is not finer than its column is compared after it.",
@@ -69,7 +65,7 @@ def exports() -> list[Contender]:
             ("pyarrow", "pyarrow", "pyarrow_export.py", PYARROW),
         ):
             rows += [Contender(group, name, threads, package, script, notes=notes) for threads in (1, 2)]
-        spark = Contender(group, "pyspark", spark_threads, "pyspark", "spark_export.py", (), True, ("rounds", "spark"))
+        spark = Contender(group, "pyspark", spark_threads, "pyspark", "spark_export.py", notes=("rounds", "spark"))
         rows.append(spark)
     rows.append(Contender("export-1", "orjson + boto3", 1, "boto3", "boto3_export.py", notes=("dicts",)))
     return rows
@@ -86,7 +82,7 @@ def dumps() -> list[Contender]:
 
 def writers() -> list[Contender]:
     return [
-        Contender(f"write-{kind}", tool, 1, tool.lower(), "writers.py", (tool.lower(), kind), True, ("takes over",))
+        Contender(f"write-{kind}", tool, 1, tool.lower(), "writers.py", (tool.lower(), kind), ("takes over",))
         for kind in ("zstd", "snappy", "csv")
         for tool in ("polars", "pyarrow", "DuckDB")
     ]
