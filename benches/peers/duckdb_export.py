@@ -54,7 +54,7 @@ SELECT
     ) AS updated_at,
     Item.time_zone.S AS time_zone,
     timezone('{rules.BUSINESS_ZONE}', created_at)::DATE AS order_date
-FROM read_json($files, format = 'newline_delimited', columns = {{Item: '{ITEM}'}})
+FROM raw
 """
 
 JUDGED = f"""
@@ -89,13 +89,20 @@ SELECT *,
 FROM newest
 """
 
+
+def raw(files) -> str:
+    """One `read_json` for each file: with these columns, a list of eight takes DuckDB twice as long."""
+    reads = (f"FROM read_json('{file}', format = 'newline_delimited', columns = {{Item: '{ITEM}'}})" for file in files)
+    return " UNION ALL ".join(reads)
+
+
 asked = rules.arguments()
 with duckdb.connect() as connection:
     connection.execute(f"SET threads = {asked.threads}")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
     # In one statement DuckDB works expressions out again wherever they are used: a third more of time.
-    connection.execute(f"CREATE TEMP TABLE parsed AS {PARSED}", {"files": [str(file) for file in asked.files]})
+    connection.execute(f"CREATE TEMP TABLE parsed AS WITH raw AS ({raw(asked.files)}) {PARSED}")
     connection.execute(JUDGED)
     connection.execute("DROP TABLE parsed")
     connection.execute(
