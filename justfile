@@ -32,6 +32,10 @@ run job="orders-daily" *args="":
 bench *args="":
     cargo bench --locked {{ args }}
 
+# The comparison with other tools, on an idle machine: `just bench-peers --only duckdb,consign`.
+bench-peers *args="":
+    scripts/bench-peers {{ args }}
+
 # Documentation of the code, and the tables of DATA_CATALOG.md.
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
