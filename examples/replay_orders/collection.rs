@@ -12,10 +12,10 @@ use bson::spec::ElementType;
 use bson::{RawBsonRef, rawdoc};
 use bytes::Bytes;
 
-use crate::generator::Format;
-use crate::generator::mongodb::write_document;
-use crate::generator::value::{Fields, Value};
-use crate::orders::each_order;
+use super::generator::Format;
+use super::generator::mongodb::write_document;
+use super::generator::value::{Fields, Value};
+use super::orders::each_order;
 
 /// Documents of a batch.
 const BATCH_DOCUMENTS: usize = 1_000;

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use crate::table::{End, Page, Table};
+use super::table::{End, Page, Table};
 
 type Reply = Response<Full<Chain<Bytes, Bytes>>>;
 

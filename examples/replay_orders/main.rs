@@ -16,6 +16,7 @@ mod generator;
 mod message;
 mod mongodb;
 mod orders;
+mod serve;
 mod table;
 
 use std::io::{self, Write};
@@ -24,10 +25,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::net::TcpListener;
 
 use collection::Collection;
+use serve::serve;
 use table::Table;
 
 /// Serves made-up orders as a DynamoDB table and as a MongoDB collection, from memory.
@@ -60,18 +61,7 @@ async fn run(args: &Args) -> io::Result<()> {
     let tables = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let collections = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     print_addresses(&tables, &collections)?;
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = tables.accept() => {
-                connections.spawn(dynamodb::serve(Arc::clone(&table), at_once(accepted?.0)?));
-            }
-            accepted = collections.accept() => {
-                connections.spawn(mongodb::serve(Arc::clone(&collection), at_once(accepted?.0)?));
-            }
-        }
-        while connections.try_join_next().is_some() {}
-    }
+    serve(table, tables, collection, collections).await
 }
 
 fn print_addresses(tables: &TcpListener, collections: &TcpListener) -> io::Result<()> {
@@ -79,10 +69,4 @@ fn print_addresses(tables: &TcpListener, collections: &TcpListener) -> io::Resul
     writeln!(out, "export AWS_ENDPOINT_URL_DYNAMODB=http://{}", tables.local_addr()?)?;
     writeln!(out, "export MONGODB_URI=mongodb://{}", collections.local_addr()?)?;
     out.flush()
-}
-
-/// The connection, with nothing held back to fill a packet.
-fn at_once(stream: TcpStream) -> io::Result<TcpStream> {
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }

@@ -11,8 +11,8 @@ use bson::{RawArrayBuf, RawBsonRef, rawdoc};
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
-use crate::collection::Collection;
-use crate::message::{Command, Document, batch, whole};
+use super::collection::Collection;
+use super::message::{Command, Document, batch, whole};
 
 /// Answers the commands of a connection until it is closed.
 pub async fn serve(collection: Arc<Collection>, mut stream: TcpStream) {

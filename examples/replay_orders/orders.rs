@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::generator::value::Fields;
-use crate::generator::{Dataset, Format, Options, Revisions, each_row};
+use super::generator::value::Fields;
+use super::generator::{Dataset, Format, Options, Revisions, each_row};
 
 /// Draws `orders` orders as `format` has them.
 pub fn each_order(

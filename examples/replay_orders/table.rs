@@ -8,10 +8,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::generator::Format;
-use crate::generator::dynamodb::write_map;
-use crate::generator::value::{Fields, Value};
-use crate::orders::each_order;
+use super::generator::Format;
+use super::generator::dynamodb::write_map;
+use super::generator::value::{Fields, Value};
+use super::orders::each_order;
 
 /// Bytes of a page. The service reads a megabyte of items for one, and as JSON they are larger.
 const PAGE_BYTES: usize = 1_700_000;
