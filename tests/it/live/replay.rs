@@ -37,7 +37,7 @@ fn replayed_orders_are_those_of_the_files() {
 
     let published = |name: &str, source: &str| {
         // Small checkpoints, so that splits are gone on with in their middle.
-        project.job(name, source, &format!("out/{name}"), "[run]\ncheckpoint = \"2MB\"");
+        project.job(name, source, &format!("out/{name}"), "[run]\ncheckpoint = \"500kB\"");
         let outcome = project.run(name);
         assert_eq!(outcome["ledger"]["read"], ORDERS, "{name}");
         assert_eq!(outcome["ledger"]["written"], ORDERS, "{name}");
