@@ -36,6 +36,10 @@ bench *args="":
 bench-peers *args="":
     scripts/bench-peers {{ args }}
 
+# Runs over a table and a collection that are served from memory, into benches/README.md.
+bench-live:
+    scripts/bench-live
+
 # Documentation of the code, and the tables of DATA_CATALOG.md.
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps

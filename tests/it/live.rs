@@ -6,6 +6,7 @@ mod faults;
 mod harness;
 mod interrupted;
 mod lookup;
+mod replay;
 mod same_bytes;
 mod secrets;
 mod slices;

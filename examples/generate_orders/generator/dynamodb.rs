@@ -60,7 +60,10 @@ impl Write for Hashing {
 
 impl Export {
     /// Begins an export below `options.out`.
-    pub fn create(options: &Options, window: &Window) -> io::Result<(PathBuf, Box<dyn Sink>)> {
+    pub(super) fn create(
+        options: &Options,
+        window: &Window,
+    ) -> io::Result<(PathBuf, Box<dyn Sink>)> {
         let (table, suffix) = match options.dataset {
             Dataset::Orders => ("orders", "5a3c1e7d"),
             Dataset::Users => ("users", "8e04b9f2"),
@@ -174,7 +177,8 @@ fn write_item(fields: &Fields, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_map(fields: &Fields, out: &mut Vec<u8>) {
+/// Writes an item as DynamoDB JSON.
+pub fn write_map(fields: &Fields, out: &mut Vec<u8>) {
     out.push(b'{');
     write_separated(fields, out, |(name, value), out| {
         write_text(name, out);

@@ -5,12 +5,12 @@
 //! `mongodb`.
 
 mod dirt;
-mod dynamodb;
-mod mongodb;
+pub mod dynamodb;
+pub mod mongodb;
 mod orders;
 mod prng;
 mod users;
-mod value;
+pub mod value;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -119,19 +119,26 @@ pub fn generate(options: &Options) -> io::Result<Summary> {
         Format::Mongodb => mongodb::Dump::create(options)?,
     };
     let mut summary = Summary { location, rows: 0, special: BTreeMap::new() };
+    each_row(options, |row| {
+        if let Some(special) = row.special {
+            *summary.special.entry(special).or_default() += 1;
+        }
+        summary.rows += 1;
+        sink.write(row)
+    })?;
+    sink.finish(&window)?;
+    Ok(summary)
+}
+
+/// Draws the rows that `options` ask for, in the order in which they are written.
+pub fn each_row(options: &Options, mut take: impl FnMut(&Row) -> io::Result<()>) -> io::Result<()> {
+    let window = window(options).map_err(io::Error::other)?;
     let mut dirt = dirt::Dirt::new(options);
     for number in options.first_row..options.first_row + options.rows {
         let rng = Prng::for_row(options.seed, number);
-        for row in dirt.rows(number, rng, &window) {
-            if let Some(special) = row.special {
-                *summary.special.entry(special).or_default() += 1;
-            }
-            summary.rows += 1;
-            sink.write(&row)?;
-        }
+        dirt.rows(number, rng, &window).iter().try_for_each(&mut take)?;
     }
-    sink.finish(&window)?;
-    Ok(summary)
+    Ok(())
 }
 
 /// Where rows go.

@@ -49,7 +49,7 @@ impl Write for Hashing {
 
 impl Dump {
     /// Begins `shop/<collection>.bson` below `options.out`.
-    pub fn create(options: &Options) -> io::Result<(PathBuf, Box<dyn Sink>)> {
+    pub(super) fn create(options: &Options) -> io::Result<(PathBuf, Box<dyn Sink>)> {
         let collection = match options.dataset {
             Dataset::Orders => "orders",
             Dataset::Users => "users",
@@ -112,7 +112,8 @@ impl Sink for Dump {
     }
 }
 
-fn write_document(fields: &Fields, out: &mut Vec<u8>) {
+/// Writes a document as BSON.
+pub fn write_document(fields: &Fields, out: &mut Vec<u8>) {
     write_elements(fields.iter().map(|(name, value)| (name.as_str(), value)), out);
 }
 

@@ -176,17 +176,25 @@ pub fn sha256s(outcome: &Value) -> Sha256s {
         .collect()
 }
 
+/// Seed of all orders.
+pub const SEED: u64 = 20_261_124;
+
 /// Writes a DynamoDB export of `rows` orders of 2026-08-01 and 02, and says where it lies.
 pub fn export_of_orders(folder: &Path, rows: u64) -> PathBuf {
+    orders_as(Format::Dynamodb, folder, rows)
+}
+
+/// Writes `rows` orders of 2026-08-01 and 02 as `format` has them, and says where they lie.
+pub fn orders_as(format: Format, folder: &Path, rows: u64) -> PathBuf {
     let options = Options {
         dataset: Dataset::Orders,
-        format: Format::Dynamodb,
+        format,
         out: folder.join("export"),
         rows,
         first_row: 0,
         files: 3,
         gzip: false,
-        seed: 20_261_124,
+        seed: SEED,
         dirty_percent: 0,
         first_day: jiff::civil::date(2026, 8, 1),
         days: 2,

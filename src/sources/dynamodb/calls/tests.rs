@@ -1,9 +1,27 @@
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use arrow::record_batch::RecordBatch;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeSerializationInterceptorContextMut;
+use aws_smithy_runtime_api::client::interceptors::{
+    Intercept, disable_interceptor, dyn_dispatch_hint,
+};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use flate2::read::MultiGzDecoder;
+use parquet::arrow::ArrowWriter;
 use serde_json::Value;
 
+use super::super::attribute::parse_item;
 use super::super::canned::{Canned, Service, ok, refused};
+use super::super::raw_reply::TakeBody;
 use super::*;
-use crate::decode::dynamodb_reply;
+use crate::catalog::load_contract;
+use crate::decode::{Decoder, dynamodb_reply};
 use crate::error::ErrorKind;
+use crate::model::{Batch, PageContent, RawFormat, RawPage, SplitId};
 
 /// As no serialiser would write it.
 const PAGE: &str = r#"{ "Items":[ {"b":{"N":"1.50"},"a":{"S":"é"}} , {"a" : {"BOOL":true}}],"Count":2 ,"ScannedCount":4,
@@ -52,6 +70,77 @@ async fn a_page_that_the_sdk_decoded_says_the_same() {
     assert_eq!(items(&page), items(PAGE));
 }
 
+/// As a later SDK may be: it takes no notice of the interceptor that keeps the body.
+#[derive(Debug)]
+struct Deaf;
+
+#[dyn_dispatch_hint]
+impl Intercept for Deaf {
+    fn name(&self) -> &'static str {
+        "Deaf"
+    }
+
+    fn modify_before_serialization(
+        &self,
+        _context: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        config.interceptor_state().store_put(disable_interceptor::<TakeBody>("a test"));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn with_an_sdk_that_keeps_the_body_to_itself_no_row_is_lost_and_parquet_is_the_same() {
+    let page = page_of_the_samples();
+    let came = scan_page(ok(&page)).await.unwrap();
+    let deaf = Service::new([ok(&page)]).client().config().to_builder().interceptor(Deaf).build();
+    let made = scan(&Client::from_conf(deaf), &request(), (0, 1), From::default()).await.unwrap();
+    assert_eq!(came, page);
+    assert_ne!(made, page, "the SDK was to decode this page");
+
+    let (came, made) = (decoded(came), decoded(made));
+    assert!(came.num_rows() > 500, "{} rows", came.num_rows());
+    assert_eq!(made.reasons, came.reasons);
+    assert_eq!(parquet_of(&made.columns), parquet_of(&came.columns));
+}
+
+/// The sample orders as the service sends items: whole, and no attribute twice.
+fn page_of_the_samples() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let exports = root.join("samples/orders-export/AWSDynamoDB");
+    let export = fs::read_dir(exports).unwrap().next().unwrap().unwrap().path();
+    let mut lines = String::new();
+    for file in fs::read_dir(export.join("data")).unwrap() {
+        let file = fs::File::open(file.unwrap().path()).unwrap();
+        MultiGzDecoder::new(file).read_to_string(&mut lines).unwrap();
+    }
+    let items: Vec<_> = lines
+        .lines()
+        .filter_map(|line| line.strip_prefix(r#"{"Item":"#)?.strip_suffix('}'))
+        .filter(|item| parse_item(item).is_ok() && item.matches(r#""status":"#).count() < 2)
+        .collect();
+    let count = items.len();
+    format!(r#"{{"Items":[{}],"Count":{count},"ScannedCount":{count}}}"#, items.join(","))
+}
+
+fn decoded(bytes: Bytes) -> Batch {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let contract = load_contract(&root.join("schemas/exported_orders/v1.odcs.yaml")).unwrap();
+    let format = RawFormat::DynamodbItem;
+    let content =
+        PageContent::Embedded { format, ranges: dynamodb_reply(&bytes).unwrap().items, bytes };
+    let page = RawPage { split: SplitId(0), first_row: 0, offset_bytes: 0, content, resume: None };
+    Decoder::new(&contract, format).decode(&page)
+}
+
+fn parquet_of(columns: &RecordBatch) -> Vec<u8> {
+    let mut writer = ArrowWriter::try_new(Vec::new(), columns.schema(), None).unwrap();
+    writer.write(columns).unwrap();
+    writer.into_inner().unwrap()
+}
+
 #[tokio::test]
 async fn a_wrong_checksum_is_a_passing_fault() {
     let with = |crc32| Canned::Reply { status: 200, body: PAGE.to_owned(), crc32: Some(crc32) };
@@ -97,7 +186,7 @@ async fn what_will_not_pass_is_told_apart() {
 
 #[tokio::test]
 async fn the_service_does_not_get_to_quote_a_key() {
-    let key = super::super::attribute::parse_item(r#"{"a":{"S":"secret"}}"#).unwrap();
+    let key = parse_item(r#"{"a":{"S":"secret"}}"#).unwrap();
     let shown = async |message: &str, key: Option<Item>| match fault_of(
         refused(400, "ValidationException", message),
         key,
