@@ -187,9 +187,7 @@ impl FieldColumn {
 
     /// Forgets all cells but the first `len`.
     pub fn truncate(&mut self, len: usize) {
-        if self.cells == len {
-            return;
-        }
+        // Even at that length it may hold a part of the next cell.
         self.cells = len;
         match &mut self.column {
             Column::Text(column) => column.truncate(len),
