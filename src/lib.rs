@@ -15,6 +15,7 @@ pub mod error;
 pub mod catalog;
 pub mod model;
 
+pub mod fx;
 pub mod plan;
 pub mod report;
 pub mod storage;

@@ -27,6 +27,8 @@ pub struct Plan {
     /// The slice that sources may apply themselves; the days say the same of every row that was
     /// read.
     pub slice: Option<Slice>,
+    /// Place of the exchange rates, where the contract converts amounts.
+    pub rates: Option<String>,
     /// The run's clock: the only "now" that can reach the output.
     pub as_of: Timestamp,
     /// Root URL of the dataset: `_log/`, `_data/`, `_quarantine/` and `latest/` lie below it.

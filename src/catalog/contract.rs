@@ -8,6 +8,7 @@ use std::sync::Arc;
 use regex::Regex;
 
 use super::expression::Expr;
+use super::money::{Converted, Exchange, Money};
 
 /// A dataset version: its fields, key, day, limits and rules.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct Contract {
     pub version_field: String,
     /// What a row's business date is taken from.
     pub business_date: BusinessDate,
+    /// How amounts are converted, where fields are derived from them.
+    pub exchange: Exchange,
     /// Bounds on what a row may hold.
     pub limits: Limits,
     /// Row rules, in the order of the file.
@@ -72,6 +75,8 @@ pub struct Field {
     pub normalize: Vec<Normalize>,
     /// What the value must satisfy.
     pub checks: Checks,
+    /// What a decimal is an amount of, when it is one.
+    pub money: Option<Money>,
     /// Class of personal data (`classification` of ODCS), for instance `pii`.
     pub classification: Option<String>,
     /// Example values for people.
@@ -93,6 +98,7 @@ impl Field {
             coerce: false,
             normalize: Vec::new(),
             checks: Checks::default(),
+            money: None,
             classification: None,
             examples: Vec::new(),
         }
@@ -216,6 +222,14 @@ pub enum Derived {
     /// Names of the optional top-level fields that the source row does not have at all (null
     /// and empty are not missing), sorted: a `List` of `Text`.
     MissingFields,
+    /// A part of the conversion of a top-level amount to dollars: a `Decimal`, a `Date` for the
+    /// day of the rate, a `Text` for its source.
+    Converted {
+        /// Name of the amount.
+        of: String,
+        /// Which part.
+        part: Converted,
+    },
 }
 
 /// One step of normalising text.
@@ -345,6 +359,12 @@ impl Contract {
     pub fn label(&self) -> String {
         let major = self.version.split('.').next().unwrap_or("0");
         format!("{}@{major}", self.dataset)
+    }
+
+    /// Whether amounts are converted to dollars, so that exchange rates are needed.
+    #[must_use]
+    pub fn converts(&self) -> bool {
+        self.fields.iter().any(|f| matches!(f.derived, Some(Derived::Converted { .. })))
     }
 
     /// The top-level field called `name`.

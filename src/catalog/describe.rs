@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::contract::{Contract, Derived, Field, FieldType, Severity, WhenNull};
+use super::money::{AmountUnit, Converted, Rounding};
 use super::words::{self, Part};
 
 /// The contract for people.
@@ -23,6 +24,9 @@ pub fn describe(contract: &Contract) -> String {
     say(format!("  key             {}", contract.key.join(", ")));
     say(format!("  newest copy by  {}", contract.version_field));
     say(format!("  day             the date of {} in {}", day.field, day.zone));
+    if contract.converts() {
+        say(format!("  to dollars      {}", words::exchange(&contract.exchange)));
+    }
     say(format!("  refused beyond  {}", words::limits(&contract.limits)));
     say(format!("  fingerprint     {}", contract.schema_fingerprint()));
 
@@ -102,6 +106,13 @@ pub fn describe_json(contract: &Contract) -> Value {
             "field": contract.business_date.field,
             "zone": contract.business_date.zone,
         },
+        "exchange": contract.converts().then(|| json!({
+            "max_staleness_days": contract.exchange.max_staleness_days,
+            "rounding": match contract.exchange.rounding {
+                Rounding::HalfEven => "half_even",
+                Rounding::HalfUp => "half_up",
+            },
+        })),
         "limits": {
             "max_row_bytes": limits.max_row_bytes,
             "max_depth": limits.max_depth,
@@ -148,7 +159,24 @@ fn field_json(field: &Field) -> Value {
             Derived::BusinessDate => json!("business_date"),
             Derived::OffsetMinutes { of } => json!({"offset_minutes": of}),
             Derived::MissingFields => json!("missing_fields"),
+            Derived::Converted { of, part } => {
+                let part = match part {
+                    Converted::Usd => "usd",
+                    Converted::Rate => "fx_rate",
+                    Converted::RateDate => "fx_rate_date",
+                    Converted::Source => "fx_source",
+                };
+                json!({ part: of })
+            }
         }),
+        "money": field.money.as_ref().map(|money| json!({
+            "currency": money.currency,
+            "unit": match money.unit {
+                AmountUnit::Major => "major",
+                AmountUnit::Minor => "minor",
+            },
+            "finer": money.finer,
+        })),
         "source": {
             "dynamodb": field.source.dynamodb.join("."),
             "mongodb": field.source.mongodb.join("."),

@@ -101,14 +101,16 @@ fn facts(contract: &Contract) -> String {
     let day = &contract.business_date;
     let day = format!("the date of {} in {}", code(&day.field), day.zone);
     let mut text = String::from("| | |\n|---|---|\n");
+    let converted = contract.converts().then(|| words::exchange(&contract.exchange));
     for (what, is) in [
-        ("Version", contract.version.clone()),
-        ("Key", names(&contract.key)),
-        ("Newest copy by", code(&contract.version_field)),
-        ("Day (`dt`)", day),
-        ("Refused beyond", words::limits(&contract.limits)),
+        ("Version", Some(contract.version.clone())),
+        ("Key", Some(names(&contract.key))),
+        ("Newest copy by", Some(code(&contract.version_field))),
+        ("Day (`dt`)", Some(day)),
+        ("Converted to dollars", converted),
+        ("Refused beyond", Some(words::limits(&contract.limits))),
     ] {
-        text += &row(&[what, &is]);
+        text += &is.map(|is| row(&[what, &is])).unwrap_or_default();
     }
     text + "\n"
 }

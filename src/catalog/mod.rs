@@ -8,6 +8,7 @@ mod describe;
 pub mod document;
 pub mod expression;
 mod folder;
+pub mod money;
 mod odcs;
 pub mod schema;
 mod words;
@@ -19,4 +20,5 @@ pub use contract::{
 };
 pub use describe::{describe, describe_json};
 pub use folder::{Catalog, contract_files};
+pub use money::{AmountUnit, Converted, Exchange, Money, Rounding};
 pub use odcs::{load_contract, parse_contract};

@@ -9,6 +9,7 @@ use super::contract::{
     Rule, Severity, TextZone, TimestampType, WhenNull,
 };
 use super::expression::Literal;
+use super::money::{AmountUnit, Converted, Exchange, Money, Rounding};
 
 /// A field, or a part of one, and where it stands in the sources.
 pub(super) struct Part<'a> {
@@ -96,7 +97,32 @@ pub(super) fn needs(field: &Field) -> Vec<String> {
     if let FieldType::Timestamp(timestamp) = &field.data_type {
         add_instant(timestamp, &mut needs);
     }
+    needs.extend(field.money.as_ref().map(amount));
     needs
+}
+
+/// What an amount is, and how fine it may be.
+fn amount(money: &Money) -> String {
+    let currency = code(&money.currency);
+    match (money.unit, money.finer) {
+        (AmountUnit::Minor, _) => format!("read as whole minor units of {currency}"),
+        (AmountUnit::Major, false) => format!("no finer than the minor unit of {currency}"),
+        (AmountUnit::Major, true) => format!("an amount in {currency}, as fine as it is"),
+    }
+}
+
+/// How amounts are converted.
+pub(super) fn exchange(exchange: &Exchange) -> String {
+    let rounding = match exchange.rounding {
+        Rounding::HalfEven => "a half to the even neighbour",
+        Rounding::HalfUp => "a half away from zero",
+    };
+    let age = match exchange.max_staleness_days {
+        0 => "at the rate of the day itself".to_owned(),
+        1 => "at the last rate on or before the day, at most 1 day old".to_owned(),
+        days => format!("at the last rate on or before the day, at most {days} days old"),
+    };
+    format!("{age}; rounded once, {rounding}")
 }
 
 fn normalize(step: Normalize) -> &'static str {
@@ -184,6 +210,15 @@ pub(super) fn derived(derived: &Derived) -> String {
         Derived::BusinessDate => "derived: the day of the row".to_owned(),
         Derived::OffsetMinutes { of } => format!("derived: the offset of {}", code(of)),
         Derived::MissingFields => "derived: names of absent fields".to_owned(),
+        Derived::Converted { of, part } => {
+            let part = match part {
+                Converted::Usd => "in dollars",
+                Converted::Rate => "dollars for one unit",
+                Converted::RateDate => "day of the rate",
+                Converted::Source => "rate file",
+            };
+            format!("derived: {}, {part}", code(of))
+        }
     }
 }
 

@@ -41,7 +41,8 @@ impl Get {
     pub fn execute(self, here: &Here) -> Result<()> {
         let place = LivePlace::find(&self.source, here)?;
         let contract = place.contract(self.dataset.as_deref(), &here.project()?)?;
-        let found = pipeline::get(&place.source, &self.key, &contract, &place.aws)?;
+        let found =
+            pipeline::get(&place.source, &self.key, &contract, place.rates.as_deref(), &place.aws)?;
         match (&found, self.json) {
             (Some(found), true) => output::print_json(found)?,
             (None, true) => output::print_json(&Value::Null)?,

@@ -13,6 +13,8 @@ use crate::plan::{AwsOptions, DynamodbTable, MongodbCollection, SourceSpec};
 pub(super) struct LivePlace {
     pub source: SourceSpec,
     pub aws: AwsOptions,
+    /// Place of the exchange rates of the job.
+    pub rates: Option<String>,
     /// Dataset version that a job reads it for.
     pub dataset: Option<String>,
 }
@@ -25,7 +27,7 @@ impl LivePlace {
     /// `Usage` when it is none of them, or a connection string is needed and not set.
     pub fn find(typed: &str, here: &Here) -> Result<Self> {
         if let Some(source) = named(typed, &Environment::secret)? {
-            return Ok(Self { source, aws: AwsOptions::default(), dataset: None });
+            return Ok(Self { source, aws: AwsOptions::default(), rates: None, dataset: None });
         }
         if typed.contains("://") {
             return Err(Error::new(ErrorKind::Usage, "this is no table and no collection")
@@ -44,7 +46,9 @@ impl LivePlace {
             .with_help("name the place: dynamodb://TABLE or mongodb:DB.COLL"));
         };
         let source = resolve::with_secrets(source, &Environment::secret)?;
-        Ok(Self { source, aws: job.aws, dataset: Some(job.dataset) })
+        let rates = job.rates.map(|place| resolve::absolute_place(project.root(), &place));
+        let rates = rates.transpose()?;
+        Ok(Self { source, aws: job.aws, rates, dataset: Some(job.dataset) })
     }
 
     /// The contract to judge its rows by: the one that is asked for, the job's, or the only one.

@@ -6,6 +6,7 @@
 mod catalog;
 mod completions;
 pub mod failure;
+mod fx;
 mod get;
 mod job_args;
 mod live_place;
@@ -39,6 +40,7 @@ Examples:
   consign plan orders-table                     what a run would read, without reading it
   consign verify orders-daily                   re-read what is published and compare
   consign quarantine stats orders-daily         why rows were refused
+  consign fx show orders-usd --date 2026-08-01  the exchange rates that orders of a day get
   consign schema show exported_orders@1         the contract of a dataset
 
 Exit codes: 0 published or nothing to do, 1 unexpected, 2 usage, job, contract or catalog,
@@ -91,6 +93,7 @@ enum Command {
     Verify(verify::Verify),
     Quarantine(quarantine::Quarantine),
     Uploads(uploads::Uploads),
+    Fx(fx::Fx),
     Catalog(catalog::CatalogCommand),
     Schema(schema::Schema),
     Reasons(reasons::Reasons),
@@ -112,6 +115,7 @@ impl Cli {
             Command::Verify(command) => command.execute(&here),
             Command::Quarantine(command) => command.execute(&here),
             Command::Uploads(command) => command.execute(&here),
+            Command::Fx(command) => command.execute(&here),
             Command::Catalog(command) => command.execute(&here),
             Command::Schema(command) => command.execute(&here),
             Command::Reasons(command) => command.execute(),

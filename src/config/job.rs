@@ -44,6 +44,8 @@ pub struct Job {
     pub slice: Option<JobSlice>,
     /// Where rows come from, at least one.
     pub sources: Vec<SourceSpec>,
+    /// Place of the exchange rates.
+    pub rates: Option<String>,
     /// Root of the dataset.
     pub target: String,
     /// Whether `latest/` is kept.
@@ -101,7 +103,8 @@ impl Job {
 
 /// The job, when nothing that it cannot do without is missing.
 fn read_job(stem: &str, document: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> Option<Job> {
-    let known = ["job", "days", "slice", "source", "target", "sink", "reject", "run", "aws", "s3"];
+    let known =
+        ["job", "days", "slice", "source", "fx", "target", "sink", "reject", "run", "aws", "s3"];
     let root = Section::new("a job", 0..0, document, &known, mistakes);
 
     let known = ["name", "dataset", "description"];
@@ -122,6 +125,8 @@ fn read_job(stem: &str, document: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> 
     let days = read_days(&root, mistakes);
     let slice = read_slice(&root, mistakes);
     let sources = read_sources(&root, mistakes);
+    let fx = root.section("fx", "[fx]", &["rates"], mistakes);
+    let rates = fx.and_then(|fx| fx.required("rates", place, mistakes));
 
     let target = root.section("target", "[target]", &["url", "latest"], mistakes);
     if target.is_none() && !root.mentions("target") {
@@ -156,6 +161,7 @@ fn read_job(stem: &str, document: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> 
         days,
         slice,
         sources,
+        rates,
         target: url?,
         latest: latest.unwrap_or(true),
         sinks,

@@ -23,6 +23,9 @@ url = "samples/orders.bson"
 expected_rows = 12
 expected_sha256 = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
 
+[fx]
+rates = "fx/rates.csv"
+
 [target]
 url = "out/exported_orders"
 latest = false
@@ -73,6 +76,7 @@ fn a_full_job_is_read_as_written() {
                     ),
                 },
             ],
+            rates: Some("fx/rates.csv".to_owned()),
             target: "out/exported_orders".to_owned(),
             latest: false,
             sinks: vec![

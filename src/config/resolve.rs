@@ -44,8 +44,8 @@ pub struct Surroundings<'a> {
 /// What the job means here and now.
 ///
 /// # Errors
-/// `Usage` when no days are named, the memory budget is too small to work with, or a place
-/// cannot be written as text.
+/// `Usage` when no days are named, the memory budget is too small to work with, a place cannot be
+/// written as text, or exchange rates are named without need or needed and not named.
 pub fn resolve(
     job: &Job,
     contract: Arc<Contract>,
@@ -61,6 +61,7 @@ pub fn resolve(
             .with("memory", format!("{memory_bytes} bytes"))
             .with_help(format!("give at least {} MB", MIN_MEMORY_BYTES / 1_000_000)));
     }
+    let rates = rates(job, &contract, around)?;
     let sources =
         job.sources.iter().map(|source| resolve_source(source, around)).collect::<Result<_>>()?;
     Ok(Plan {
@@ -69,6 +70,7 @@ pub fn resolve(
         sources,
         days,
         slice,
+        rates,
         as_of,
         target: absolute_place(around.root, &job.target)?,
         sinks: job.sinks.clone(),
@@ -130,6 +132,30 @@ fn slice(job: &Job, contract: &Contract, days: DaySelection) -> Result<Option<Sl
     Ok(Some(Slice { field: slice.field.clone(), from, to }))
 }
 
+/// Where the exchange rates lie that the contract needs.
+fn rates(job: &Job, contract: &Contract, around: &Surroundings<'_>) -> Result<Option<String>> {
+    match (&job.rates, contract.converts()) {
+        (Some(place), true) => absolute_place(around.root, place).map(Some),
+        (None, false) => Ok(None),
+        (None, true) => Err(Error::new(
+            ErrorKind::Usage,
+            "the contract converts amounts to dollars, and the job names no exchange rates",
+        )
+        .with("job", &job.name)
+        .with("contract", contract.label())
+        .with_help(
+            "add [fx] with `rates`, the path or URL of a rate file (see `consign fx import`)",
+        )),
+        (Some(_), false) => Err(Error::new(
+            ErrorKind::Usage,
+            "the job names exchange rates, and its contract converts nothing",
+        )
+        .with("job", &job.name)
+        .with("contract", contract.label())
+        .with_help("take [fx] out, or name a version of the dataset that has amounts in dollars")),
+    }
+}
+
 fn resolve_source(source: &SourceSpec, around: &Surroundings<'_>) -> Result<SourceSpec> {
     let mut source = with_secrets(source, around.secret)?;
     if let SourceSpec::DynamodbExport { url } | SourceSpec::Mongodump { url, .. } = &mut source {
@@ -179,7 +205,7 @@ pub fn absolute_place(root: &Path, place: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Limits, contract::BusinessDate};
+    use crate::catalog::{Exchange, Limits, contract::BusinessDate};
 
     const JOB: &str = r#"
         job.dataset = "orders@1"
@@ -200,6 +226,7 @@ mod tests {
             key: vec![],
             version_field: String::new(),
             business_date: BusinessDate { field: String::new(), zone: "UTC".to_owned() },
+            exchange: Exchange::default(),
             limits: Limits::default(),
             rules: vec![],
             unique: vec![],

@@ -116,6 +116,14 @@ reason_codes! {
     EmailInvalid = "email_invalid",
     /// The text is not a 36-character UUID.
     UuidInvalid = "uuid_invalid",
+    /// The currency is no code of ISO 4217, or one that no price can be in.
+    CurrencyUnknown = "currency_unknown",
+    /// The currency was withdrawn from ISO 4217 before the day of the row.
+    CurrencyHistoric = "currency_historic",
+    /// The amount has more digits after the point than its currency has minor units.
+    AmountTooFine = "amount_too_fine",
+    /// No exchange rate to dollars is recent enough: not of the row's day, nor of the days before that the contract allows.
+    FxRateMissing = "fx_rate_missing",
     /// A rule over several fields of the row does not hold.
     RuleFailed = "rule_failed",
     /// Another row has the same value in fields that must be unique.

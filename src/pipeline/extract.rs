@@ -3,6 +3,7 @@
 //! A split is the unit of work. A file is also the unit of redoing: it is finished or not read at
 //! all. A live split has checkpoints on the way (`live`).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::StreamExt;
@@ -11,6 +12,7 @@ use tokio::runtime::Handle;
 
 use crate::decode::Decoder;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fx::Rates;
 use crate::model::{Position, RawPage, Split};
 use crate::plan::Plan;
 use crate::sources::Source;
@@ -50,6 +52,7 @@ pub(super) struct Extraction<'a> {
 /// place.
 pub(super) fn extract(
     plan: &Plan,
+    rates: Option<&Arc<Rates>>,
     names: &ExclusionNames,
     sources: &[Box<dyn Source>],
     splits: &[Split],
@@ -64,7 +67,7 @@ pub(super) fn extract(
         runtime,
         progress,
         rules: SpillRules::new(&plan.contract, names, spill_bytes(plan))?,
-        steps: Steps::new(&plan.contract, plan.days)?,
+        steps: Steps::new(&plan.contract, plan.days, rates)?,
         resumed: AtomicU64::new(0),
     };
     let (live, files): (Vec<&Split>, Vec<&Split>) =

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Span;
+use jiff::civil::Date;
+
+use crate::fx::Rates;
 use crate::model::SourceSummary;
 use crate::plan::{
     DaySelection, FormulaGuard, MongodbCollection, ParquetCompression, Plan, SinkSpec, SourceSpec,
@@ -13,20 +17,44 @@ use crate::transform::tzdb_version;
 pub(super) const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The key of what `plan` would publish from these sources. Two runs with one key publish the
-/// same bytes. It holds what `as_of` changes, not the clock itself: nothing yet.
-pub(super) fn run_key(plan: &Plan, sources: &[SourceSummary]) -> String {
+/// same rows. It holds what `as_of` changes, not the clock itself: nothing yet. Of exchange rates
+/// it holds those that orders of the days could get, so that a file that has grown by a day asks
+/// for no new run of the days before.
+pub(super) fn run_key(plan: &Plan, rates: Option<&Rates>, sources: &[SourceSummary]) -> String {
     let mut parts = what_judges(plan);
-    parts.extend([("fx_table", "none".to_owned()), ("as_of_effect", "none".to_owned())]);
+    let fx_table = rates.map_or_else(|| "none".to_owned(), |rates| rates_that_matter(plan, rates));
+    parts.extend([("fx_table", fx_table), ("as_of_effect", "none".to_owned())]);
     parts.extend(sources.iter().map(|s| ("source", format!("{}:{}", s.kind, s.fingerprint))));
     parts.extend(plan.sinks.iter().map(|sink| ("sink", sink_text(sink))));
     idempotency_key(&parts)
 }
 
+/// Digest of the rates that can reach a row of the plan's days.
+fn rates_that_matter(plan: &Plan, rates: &Rates) -> String {
+    let DaySelection::Range { first, last } = plan.days else {
+        return rates.table.digest(Date::MIN, Date::MAX);
+    };
+    let reach = Span::new().try_days(plan.contract.exchange.max_staleness_days);
+    let oldest = reach.and_then(|reach| first.checked_sub(reach)).unwrap_or(Date::MIN);
+    rates.table.digest(oldest, last)
+}
+
+/// The key of the staging folder of the run with `key`: what is staged names the rate file.
+pub(super) fn staging_key(key: &str, rates: Option<&Rates>) -> String {
+    match rates {
+        None => key.to_owned(),
+        Some(rates) => {
+            idempotency_key(&[("run", key.to_owned()), ("rate_file", rates.sha256.clone())])
+        }
+    }
+}
+
 /// The key by which an interrupted reading of live sources is found again. What else has changed
 /// since, the sources find out when they are resumed.
-pub(super) fn reading_key(plan: &Plan) -> String {
+pub(super) fn reading_key(plan: &Plan, rates: Option<&Rates>) -> String {
     let mut parts = what_judges(plan);
     parts.push(("target", plan.target.clone()));
+    parts.extend(rates.map(|rates| ("rate_file", rates.sha256.clone())));
     parts.extend(plan.sources.iter().map(|source| ("source", source_text(source))));
     idempotency_key(&parts)
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::catalog::Contract;
 use crate::decode::Decoder;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fx::Rates;
 use crate::model::{Ledger, PageContent, RawFormat, RawPage, Reason, SplitId};
 use crate::plan::DaySelection;
 use crate::transform::Steps;
@@ -61,11 +62,17 @@ impl From<&Reason> for JudgedReason {
 }
 
 /// Judges one row on its own: neither copies of its key nor rules over several rows are looked
-/// at, and every day is asked for.
+/// at, and every day is asked for. `rates` are needed when the contract converts amounts.
 ///
 /// # Errors
-/// `Usage` when the contract names a zone, a field or a pattern that cannot be used.
-pub fn judge(contract: &Arc<Contract>, format: RawFormat, row: &Bytes) -> Result<Judgement> {
+/// `Usage` when the contract names a zone, a field or a pattern that cannot be used, or when it
+/// converts amounts and there are no rates.
+pub fn judge(
+    contract: &Arc<Contract>,
+    rates: Option<&Arc<Rates>>,
+    format: RawFormat,
+    row: &Bytes,
+) -> Result<Judgement> {
     let end = u32::try_from(row.len()).map_err(|e| {
         Error::new(ErrorKind::Usage, "the row is larger than any service holds").with_source(e)
     })?;
@@ -73,7 +80,8 @@ pub fn judge(contract: &Arc<Contract>, format: RawFormat, row: &Bytes) -> Result
     let page = RawPage { split: SplitId(0), first_row: 0, offset_bytes: 0, content, resume: None };
     let batch = Decoder::new(contract, format).decode(&page);
     let names = ExclusionNames::new(contract);
-    let routed = route(Steps::new(contract, DaySelection::Found)?.apply(batch), contract, &names)?;
+    let steps = Steps::new(contract, DaySelection::Found, rates)?;
+    let routed = route(steps.apply(batch), contract, &names)?;
     let (verdict, excluded_by) = match routed.verdicts.first() {
         Some(Verdict::Candidate) => ("publish", None),
         Some(Verdict::Excluded(rule)) => ("exclude", Some(names.name(*rule).to_owned())),
@@ -99,7 +107,7 @@ mod tests {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let contract = load_contract(&root.join("schemas/users/v1.odcs.yaml")).unwrap();
         let row = Bytes::copy_from_slice(item.as_bytes());
-        judge(&Arc::new(contract), RawFormat::DynamodbItem, &row).unwrap()
+        judge(&Arc::new(contract), None, RawFormat::DynamodbItem, &row).unwrap()
     }
 
     #[test]

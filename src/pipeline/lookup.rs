@@ -38,15 +38,17 @@ pub struct FoundRow {
 /// Looks for the row of `source` with `key`, as a person wrote it; none when there is none.
 ///
 /// # Errors
-/// `Usage` when the source is not live, there is no such place or the key is not of its type,
-/// `Permission` and `Transient` from the service.
+/// `Usage` when the source is not live, there is no such place, the key is not of its type or
+/// exchange rates are needed and `rates` names no file of them, `Permission` and `Transient` from the service.
 pub fn get(
     source: &SourceSpec,
     key: &str,
     contract: &Arc<Contract>,
+    rates: Option<&str>,
     aws: &AwsOptions,
 ) -> Result<Option<FoundRow>> {
     let runtime = super::start_runtime()?;
+    let rates = super::rates::of_contract(contract, rates, aws, runtime.handle())?;
     let mut source = source.clone();
     let found = match &mut source {
         SourceSpec::Dynamodb(table) => {
@@ -63,7 +65,8 @@ pub fn get(
         }
     };
     let Some((source, format, bytes, row)) = found else { return Ok(None) };
-    Ok(Some(FoundRow { source, row, judgement: judge(contract, format, &bytes)? }))
+    let judgement = judge(contract, rates.as_ref(), format, &bytes)?;
+    Ok(Some(FoundRow { source, row, judgement }))
 }
 
 type Found = Option<(String, RawFormat, Bytes, Value)>;

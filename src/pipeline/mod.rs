@@ -21,6 +21,8 @@ mod lookup;
 mod merge;
 mod plan;
 mod quarantine;
+mod rate_file;
+mod rates;
 mod refused;
 mod route;
 mod row_set;
@@ -40,6 +42,7 @@ use jiff::Timestamp;
 use tokio::runtime::{Handle, Runtime};
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::fx::{Rates, RatesUsed};
 use crate::model::{DataFile, Ledger, ReasonCode, days_of_date};
 use crate::plan::{DaySelection, Plan};
 use crate::report::{Outcome, RunSummary};
@@ -52,6 +55,8 @@ pub use load::{LoadSummary, load};
 pub use lookup::{FoundRow, get};
 pub use plan::plan;
 pub use quarantine::quarantine;
+pub use rate_file::{ImportSummary, import_rates};
+pub use rates::read_rates;
 pub use uploads::{PendingUpload, abort_uploads, pending_uploads};
 pub use verify::{VerifySummary, verify};
 
@@ -90,8 +95,10 @@ pub fn run(plan: &Plan, progress: &Arc<Progress>, options: Options) -> Result<Ru
         .thread_name(|index| format!("worker-{index}"))
         .build()
         .or_err(ErrorKind::Unexpected, "could not start the worker threads")?;
+    let rates = rates::of_plan(plan, runtime.handle())?;
     let run = Running {
         plan,
+        rates,
         progress,
         options,
         runtime: runtime.handle(),
@@ -104,6 +111,8 @@ pub fn run(plan: &Plan, progress: &Arc<Progress>, options: Options) -> Result<Ru
 /// One execution of a plan.
 struct Running<'a> {
     plan: &'a Plan,
+    /// The exchange rates, where the contract converts amounts.
+    rates: Option<Arc<Rates>>,
     progress: &'a Progress,
     options: Options,
     runtime: &'a Handle,
@@ -115,13 +124,14 @@ impl Running<'_> {
     fn to_the_end(&self) -> Result<RunSummary> {
         self.progress.enter(Stage::Planning);
         let Self { plan, runtime, .. } = *self;
+        let rates = self.rates.as_deref();
         let live = plan.is_live().then(|| self.live_staging()).transpose()?;
         let mut intake = intake::open(plan, runtime, live.as_ref(), self.now())?;
-        let key = identity::run_key(plan, &intake.summaries);
+        let key = identity::run_key(plan, rates, &intake.summaries);
         tracing::info!(run_id = self.run_id, splits = intake.splits.len(), "sources are checked");
         let staging = |live: Option<Staging>| match live {
             Some(staging) => Ok(staging),
-            None => Staging::open(&plan.staging, &key, &self.run_id),
+            None => Staging::open(&plan.staging, &identity::staging_key(&key, rates), &self.run_id),
         };
         if self.options.dry_run {
             return self.try_out(&mut intake, staging(live)?);
@@ -170,7 +180,8 @@ impl Running<'_> {
         if options.dry_run {
             return Staging::open_apart(&plan.staging, run_id);
         }
-        let staging = Staging::open(&plan.staging, &identity::reading_key(plan), run_id)?;
+        let key = identity::reading_key(plan, self.rates.as_deref());
+        let staging = Staging::open(&plan.staging, &key, run_id)?;
         if options.fresh {
             staging.clear()?;
         }
@@ -193,6 +204,7 @@ impl Running<'_> {
         let names = ExclusionNames::new(&plan.contract);
         let (checkpoints, resumed) = extract::extract(
             plan,
+            self.rates.as_ref(),
             &names,
             &intake.sources,
             &intake.splits,
@@ -244,6 +256,7 @@ impl Running<'_> {
         let days = days_to_publish(plan.days, &decided.checkpoints);
         let days = write::write_days(
             plan,
+            self.rates.as_deref(),
             extracted,
             &decided.not_unique,
             &days,
@@ -267,11 +280,12 @@ impl Running<'_> {
         let ledger = ledger::draw_up(&decided.checkpoints, &decided.older, &found);
         gate::balances(&ledger, &decided.ledger)?;
         Ok(Draft {
-            days,
             quarantine_files,
             reasons: quarantine.reasons,
             warnings: warnings(&decided.checkpoints),
             ledger,
+            fx: self.rates.as_deref().map(|rates| rates::used(plan, rates, &days)),
+            days,
         })
     }
 
@@ -311,6 +325,7 @@ impl Running<'_> {
             ledger: decided.ledger,
             reasons: decided.reasons,
             warnings: warnings(&decided.checkpoints),
+            fx: self.rates.as_deref().map(|rates| rates::used(self.plan, rates, &[])),
             files: Vec::new(),
             quarantine_files: Vec::new(),
             latest: Vec::new(),
@@ -347,6 +362,7 @@ struct Draft {
     reasons: BTreeMap<String, u64>,
     warnings: BTreeMap<String, u64>,
     ledger: Ledger,
+    fx: Option<RatesUsed>,
 }
 
 fn days_to_publish(selection: DaySelection, checkpoints: &[Checkpoint]) -> Vec<i32> {

@@ -5,7 +5,7 @@ use crate::plan::Plan;
 use crate::report::plan::{PlanSummary, PlannedSource, SliceSummary};
 
 use super::identity::{days_text, sink_text};
-use super::intake;
+use super::{intake, rates};
 
 /// Opens the sources of `plan` and tells what a run would do.
 ///
@@ -14,6 +14,7 @@ use super::intake;
 /// about itself does not agree, `Permission` and `Transient` from the store or service.
 pub fn plan(plan: &Plan) -> Result<PlanSummary> {
     let runtime = super::start_runtime()?;
+    let rates = rates::of_plan(plan, runtime.handle())?;
     let intake = intake::open(plan, runtime.handle(), None, plan.as_of)?;
     let sources = intake.summaries.into_iter().enumerate().map(|(index, summary)| {
         let splits: Vec<_> = intake.splits.iter().filter(|split| split.source == index).collect();
@@ -35,6 +36,7 @@ pub fn plan(plan: &Plan) -> Result<PlanSummary> {
             to: slice.to.to_string(),
         }),
         sources: sources.collect(),
+        fx: rates.map(|rates| rates::planned(plan, &rates)),
         target: plan.target.clone(),
         sinks: plan.sinks.iter().map(sink_text).collect(),
         threads: plan.threads,

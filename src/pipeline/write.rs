@@ -1,10 +1,12 @@
 //! Writing the merged days: every sink's files, and the rows that rules over several rows refuse.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::fx::{CurrencyUse, Rates};
 use crate::model::{Ledger, Reason, ReasonCode, SplitId, date_of_days};
 use crate::plan::Plan;
 use crate::sinks::quarantine::{RejectBuilder, RejectedRow};
@@ -16,6 +18,7 @@ use crate::transform::tzdb_version;
 use super::candidates::RunColumns;
 use super::keys::KeyEncoder;
 use super::merge::{Extracted, Merged, RefusedRow, merge_day};
+use super::rates::Conversions;
 use super::set_wide::Struck;
 use super::staged::StagedWriter;
 
@@ -29,6 +32,8 @@ pub(super) struct WrittenDay {
     pub(super) merged: Merged,
     /// Rows refused while the day was merged, in the staging folder.
     pub(super) refused: Option<StagedFile>,
+    /// Rows by the currency they were converted from.
+    pub(super) converted: BTreeMap<String, CurrencyUse>,
 }
 
 /// Writes the files of every day in `days` below the run's own prefix. Days are written side by
@@ -38,6 +43,7 @@ pub(super) struct WrittenDay {
 /// `Interrupted` when the run was asked to stop; else from the staging place and the store.
 pub(super) fn write_days(
     plan: &Plan,
+    rates: Option<&Rates>,
     extracted: Extracted<'_>,
     not_unique: &[Struck],
     days: &[i32],
@@ -45,13 +51,17 @@ pub(super) fn write_days(
     run_id: &str,
     progress: &Progress,
 ) -> Result<Vec<WrittenDay>> {
-    let metadata = FileMetadata::new(&plan.contract, tzdb_version(), None);
+    let metadata = {
+        let fx_table = rates.map(|rates| rates.sha256.as_str());
+        FileMetadata::new(&plan.contract, tzdb_version(), fx_table)
+    };
     let write_day = |&day: &i32| {
         let date = date_of_days(day)
             .ok_or_else(|| Error::new(ErrorKind::Unexpected, "a day is beyond the calendar"))?;
         let mut writers = (plan.sinks.iter())
             .map(|sink| DayWriter::new(sink, &plan.contract, &metadata, destination, run_id, date))
             .collect::<Result<Vec<_>>>()?;
+        let mut conversions = rates.map(|_| Conversions::new(&plan.contract));
         let mut refused = RefusedOfDay::new(plan, extracted.staging, not_unique, day)?;
         let merged = merge_day(
             day,
@@ -61,13 +71,15 @@ pub(super) fn write_days(
                     return Err(super::interrupted());
                 }
                 progress.rows_written.fetch_add(rows.num_rows() as u64, Ordering::Relaxed);
+                conversions.iter_mut().for_each(|conversions| conversions.count(day, rows));
                 writers.par_iter_mut().try_for_each(|writer| writer.write(rows))
             },
             |row| refused.push(extracted, row),
         )?;
         let files = writers.into_par_iter().map(DayWriter::close).collect::<Result<Vec<_>>>()?;
         let files = files.into_iter().flatten().collect();
-        Ok(WrittenDay { day, files, merged, refused: refused.finish()? })
+        let converted = conversions.map(Conversions::finish).unwrap_or_default();
+        Ok(WrittenDay { day, files, merged, refused: refused.finish()?, converted })
     };
     days.par_iter().with_max_len(1).map(write_day).collect()
 }

@@ -30,6 +30,7 @@ pub(super) fn record(run_id: &str, key: &str, days: &[&str]) -> CommitRecord {
         committed_at: "2026-08-03T00:00:09Z".to_owned(),
         tzdb: "2026a".to_owned(),
         fx_table_sha256: None,
+        fx: None,
         sources: vec![],
         days: days
             .iter()

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::fx::RatesUsed;
 use crate::model::{DataFile, Ledger, SourceSummary};
 
 /// One record of the log, as it lies in `_log/<20 digits>.json`.
@@ -43,6 +44,10 @@ pub struct CommitRecord {
     pub tzdb: String,
     /// SHA-256 (hex) of the exchange-rate table; absent when none was used.
     pub fx_table_sha256: Option<String>,
+    /// Which rates the rows were converted by; absent when none were, and in records of programs
+    /// that knew no conversion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fx: Option<RatesUsed>,
     /// Where the rows came from and what the sources promised.
     pub sources: Vec<SourceSummary>,
     /// Days that this record publishes, ascending: from now on they are these files alone.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::fx::RatesUsed;
 use crate::model::{DataFile, Ledger, SourceSummary};
 
 /// How a run ended, when it did not fail.
@@ -58,6 +59,8 @@ pub struct RunSummary {
     pub reasons: BTreeMap<String, u64>,
     /// Rows that broke a rule of severity `warn`, by rule; older copies of a key among them.
     pub warnings: BTreeMap<String, u64>,
+    /// Which exchange rates were used, when amounts were converted; a dry run has not counted.
+    pub fx: Option<RatesUsed>,
     /// Published data files, by day, format and part.
     pub files: Vec<DataFile>,
     /// Files of the quarantine.

@@ -1,5 +1,6 @@
 //! What a run would do, as `consign plan` tells it.
 
+use jiff::civil::Date;
 use serde::Serialize;
 
 use super::table::{Table, count, size};
@@ -22,6 +23,8 @@ pub struct PlanSummary {
     pub slice: Option<SliceSummary>,
     /// The sources, in the job's order.
     pub sources: Vec<PlannedSource>,
+    /// The exchange rates, when the contract converts amounts.
+    pub fx: Option<PlannedRates>,
     /// Root URL of the dataset.
     pub target: String,
     /// Files to write for each day, with their settings.
@@ -30,6 +33,25 @@ pub struct PlanSummary {
     pub threads: usize,
     /// Memory budget, bytes.
     pub memory_bytes: u64,
+}
+
+/// A rate file that has been read.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlannedRates {
+    /// Where it lies.
+    pub place: String,
+    /// SHA-256 (hex) of its bytes.
+    pub sha256: String,
+    /// Number of its quotes.
+    pub quotes: usize,
+    /// First day that has a quote.
+    pub first_day: Option<Date>,
+    /// Last day that has a quote.
+    pub last_day: Option<Date>,
+    /// Currencies that have rates.
+    pub currencies: Vec<String>,
+    /// Age in days up to which a rate counts.
+    pub max_staleness_days: u32,
 }
 
 /// A half-open window of time.
@@ -81,6 +103,17 @@ pub fn render(plan: &PlanSummary) -> String {
         if let Some(unverified) = &summary.unverified {
             table.row(["", &format!("not verified: {unverified}")]);
         }
+    }
+    if let Some(fx) = &plan.fx {
+        table.row(["rates", &fx.place]);
+        let quotes = count(u64::try_from(fx.quotes).unwrap_or(u64::MAX));
+        let days = match (fx.first_day, fx.last_day) {
+            (Some(first), Some(last)) => format!(", {first} to {last}"),
+            _ => String::new(),
+        };
+        table.row(["", &format!("{quotes} quotes of {} currencies{days}", fx.currencies.len())]);
+        let age = fx.max_staleness_days;
+        table.row(["", &format!("at most {age} days old; sha256 {}", fx.sha256)]);
     }
     table.row(["target", &plan.target]);
     for sink in &plan.sinks {

@@ -20,6 +20,7 @@ pub fn render(run: &RunSummary) -> String {
         ledger(run),
         by_name("Left out by rule", &run.ledger.run.excluded_by_rule),
         reasons(&run.reasons),
+        conversions(run),
         by_name("Kept, but worth a look (rules that warn)", &run.warnings),
         files(run),
         notes(run),
@@ -105,6 +106,23 @@ fn by_name(title: &str, counts: &BTreeMap<String, u64>) -> String {
         table.row([count(*rows), name.clone()]);
     }
     titled(title, counts.is_empty(), &table)
+}
+
+/// Rows by the currency they were converted from, and the rates that were used.
+fn conversions(run: &RunSummary) -> String {
+    let Some(fx) = run.fx.as_ref().filter(|fx| !fx.by_currency.is_empty()) else {
+        return String::new();
+    };
+    let mut table = Table::new("rlll");
+    for (currency, used) in &fx.by_currency {
+        let days = match used.oldest_rate == used.newest_rate {
+            true => format!("rate of {}", used.newest_rate),
+            false => format!("rates of {} to {}", used.oldest_rate, used.newest_rate),
+        };
+        let age = format!("at most {} days old", used.greatest_age_days);
+        table.row([count(used.rows), currency.clone(), days, age]);
+    }
+    format!("Converted to dollars, by {}\n{table}", fx.place)
 }
 
 /// Reasons by count, with what each means.
@@ -241,6 +259,7 @@ mod tests {
                 ("not_in_list".to_owned(), 43),
             ]),
             warnings: BTreeMap::from([("total_matches_items".to_owned(), 7)]),
+            fx: None,
             files: vec![file(
                 "_data/dt=2026-08-01/v-01989000/part-00000.parquet",
                 Some(jiff::civil::date(2026, 8, 1)),

@@ -22,18 +22,25 @@ pub(super) struct DeriveColumns {
 enum Origin {
     Decoded(usize),
     BusinessDates,
-    OffsetMinutes { times: usize, offsets: usize },
+    OffsetMinutes {
+        times: usize,
+        offsets: usize,
+    },
+    /// Filled by the step after this one.
+    Converted(DataType),
 }
 
 impl DeriveColumns {
     pub(super) fn new(contract: &Contract) -> Result<Self> {
         let decoded = contract.decoded_schema();
         let index = |name: &str| column_index(contract, &decoded, name);
-        let origins = contract.fields.iter().map(|field| {
+        let output = contract.nullable_output_schema();
+        let origins = contract.fields.iter().zip(output.fields()).map(|(field, column)| {
             Ok(match &field.derived {
                 None => Origin::Decoded(index(&field.name)?),
                 Some(Derived::MissingFields) => Origin::Decoded(index(MISSING_COLUMN)?),
                 Some(Derived::BusinessDate) => Origin::BusinessDates,
+                Some(Derived::Converted { .. }) => Origin::Converted(column.data_type().clone()),
                 Some(Derived::OffsetMinutes { of }) => Origin::OffsetMinutes {
                     times: index(of)?,
                     offsets: index(&format!("{of}{OFFSET_SUFFIX}"))?,
@@ -41,7 +48,7 @@ impl DeriveColumns {
             })
         });
         let origins = origins.collect::<Result<_>>()?;
-        Ok(Self { output: contract.nullable_output_schema(), origins })
+        Ok(Self { output, origins })
     }
 }
 
@@ -62,6 +69,7 @@ impl Step for DeriveColumns {
                     });
                     Arc::new(minutes.collect::<Int64Array>())
                 }
+                Origin::Converted(data_type) => new_null_array(data_type, batch.num_rows()),
             }
         };
         let columns = self.origins.iter().map(column).collect();

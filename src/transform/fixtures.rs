@@ -7,7 +7,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use bytes::Bytes;
 
 use crate::catalog::contract::BusinessDate;
-use crate::catalog::{Contract, Field, FieldType, Limits, TimestampType};
+use crate::catalog::{Contract, Exchange, Field, FieldType, Limits, TimestampType};
 use crate::model::{Batch, RawFormat, RawRows, SplitId};
 
 /// An optional field without checks.
@@ -43,6 +43,7 @@ pub(super) fn contract(fields: Vec<Field>) -> Contract {
             field: "created_at".to_owned(),
             zone: "America/New_York".to_owned(),
         },
+        exchange: Exchange::default(),
         limits: Limits::default(),
         rules: vec![],
         unique: vec![],

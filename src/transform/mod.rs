@@ -28,10 +28,11 @@ pub use time_zone::{complete_days, instants_of_days};
 
 use crate::catalog::Contract;
 use crate::error::Result;
+use crate::fx::Rates;
 use crate::model::Batch;
 use crate::plan::DaySelection;
 
-use currency::Currency;
+use currency::ConvertAmounts;
 use derive::DeriveColumns;
 use normalize::NormalizeText;
 use privacy::Privacy;
@@ -49,18 +50,24 @@ trait Step: Send + Sync {
 pub struct Steps(Vec<Box<dyn Step>>);
 
 impl Steps {
-    /// The steps for `contract` when `days` are asked for.
+    /// The steps for `contract` when `days` are asked for. `rates` are needed when it converts
+    /// amounts.
     ///
     /// # Errors
-    /// `Usage` when the contract names a zone, a field or a pattern that cannot be used.
-    pub fn new(contract: &Arc<Contract>, days: DaySelection) -> Result<Self> {
+    /// `Usage` when the contract names a zone, a field or a pattern that cannot be used, or when it
+    /// converts amounts and there are no rates.
+    pub fn new(
+        contract: &Arc<Contract>,
+        days: DaySelection,
+        rates: Option<&Arc<Rates>>,
+    ) -> Result<Self> {
         Ok(Self(vec![
             Box::new(NormalizeText::new(contract)?), // first: a zone's name may need trimming
             Box::new(ResolveLocalTimes::new(contract)?),
             Box::new(TellBusinessDates::new(contract)?),
             Box::new(LeaveOutOtherDays::new(days)),
             Box::new(DeriveColumns::new(contract)?), // from here on: the output columns
-            Box::new(Currency::AsWritten),
+            Box::new(ConvertAmounts::new(contract, rates)?),
             Box::new(JudgeRules::that_decide(contract)?), // before the checks, see `rules`
             Box::new(Validate::new(contract)?),
             Box::new(JudgeRules::that_warn(contract)?), // after them: only rows that stay count

@@ -13,8 +13,8 @@ use chrono_tz::OffsetComponents;
 use consign::catalog::contract::BusinessDate;
 use consign::catalog::expression::{BinaryOp, Expr, Literal};
 use consign::catalog::{
-    Contract, Derived, Field, FieldType, Format, GapFold, Limits, LocalTime, Normalize, Rule,
-    Severity, TextZone, TimestampType, WhenNull,
+    Contract, Derived, Exchange, Field, FieldType, Format, GapFold, Limits, LocalTime, Normalize,
+    Rule, Severity, TextZone, TimestampType, WhenNull,
 };
 use consign::model::{Batch, RawFormat, RawRows, ReasonCode, SplitId};
 use consign::plan::DaySelection;
@@ -47,6 +47,7 @@ fn contract(fields: Vec<Field>, zone: &str) -> Contract {
         key: vec!["id".to_owned()],
         version_field: "created_at".to_owned(),
         business_date: BusinessDate { field: "created_at".to_owned(), zone: zone.to_owned() },
+        exchange: Exchange::default(),
         limits: Limits::default(),
         rules: vec![],
         unique: vec![],

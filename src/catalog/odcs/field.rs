@@ -7,13 +7,15 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::checks;
+use super::derived::read_derived;
 use super::lint::Lines;
 use super::mistakes::{Mistakes, did_you_mean};
+use super::money::read_money;
 use super::section::Section;
-use super::yaml::{Node, Value};
+use super::yaml::Node;
 use crate::catalog::contract::{
-    Checks, Derived, EpochUnit, Field, FieldType, GapFold, LocalTime, Normalize, SourcePaths,
-    TextZone, TimestampType,
+    Checks, EpochUnit, Field, FieldType, GapFold, LocalTime, Normalize, SourcePaths, TextZone,
+    TimestampType,
 };
 
 /// Where a property stands.
@@ -96,10 +98,11 @@ pub(super) fn read(
     }
 
     let custom = section.custom_properties();
-    for setting in ["localTime", "derived"] {
+    for setting in ["localTime", "derived", "money"] {
         lines.add_setting(&path, setting, custom.line_of(setting));
     }
     let derived = read_derived(&custom);
+    let money = read_money(&custom, place, derived.is_some());
     let typed = read_type(&section, &custom, &path, place, lines);
     let normalize = read_normalize(&custom, typed.as_ref().map(|(data_type, _)| data_type));
     let one_of = read_enum(&section, typed.as_ref().map(|(data_type, _)| data_type));
@@ -146,6 +149,7 @@ pub(super) fn read(
         coerce,
         normalize,
         checks: Checks { one_of, ..checks },
+        money,
         classification,
         examples,
     };
@@ -344,19 +348,6 @@ fn read_local_time(section: Section<'_, '_>) -> Option<LocalTime> {
     };
     section.finish(&[]);
     Some(LocalTime { zone: zone?, gap: gap?, fold: fold? })
-}
-
-fn read_derived(custom: &Section<'_, '_>) -> Option<Derived> {
-    let node = custom.get("derived")?;
-    if matches!(node.value, Value::Map(_)) {
-        let section = custom.section("derived")?;
-        let of = section.required_text("offsetMinutes").map(|(of, _)| of.to_owned());
-        section.finish(&[]);
-        return Some(Derived::OffsetMinutes { of: of? });
-    }
-    let words =
-        [("businessDate", Derived::BusinessDate), ("missingFields", Derived::MissingFields)];
-    custom.word("derived", &words)
 }
 
 fn read_normalize(custom: &Section<'_, '_>, data_type: Option<&FieldType>) -> Vec<Normalize> {

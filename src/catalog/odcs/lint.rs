@@ -41,7 +41,7 @@ impl Lines {
         self.settings.insert((of.to_owned(), setting), line);
     }
 
-    fn setting(&self, of: &str, setting: &'static str) -> usize {
+    pub fn setting(&self, of: &str, setting: &'static str) -> usize {
         self.settings.get(&(of.to_owned(), setting)).copied().unwrap_or(self.dataset)
     }
 
@@ -110,18 +110,20 @@ pub(super) fn check(contract: &Contract, lines: &Lines, mistakes: &Mistakes<'_>)
         lint.check_zone_field(field);
         lint.check_derived(field);
     }
+    lint.check_amounts();
     lint.check_rules();
 }
 
-struct Lint<'a> {
-    contract: &'a Contract,
-    lines: &'a Lines,
-    mistakes: &'a Mistakes<'a>,
+/// A contract that is looked through.
+pub(super) struct Lint<'a> {
+    pub contract: &'a Contract,
+    pub lines: &'a Lines,
+    pub mistakes: &'a Mistakes<'a>,
 }
 
 impl Lint<'_> {
     /// The top-level field called `name`; a mistake on `line` when there is none.
-    fn field(&self, line: usize, what: &str, name: &str) -> Option<&Field> {
+    pub fn field(&self, line: usize, what: &str, name: &str) -> Option<&Field> {
         let field = self.contract.field(name);
         // A field that is there, but could not be read, has its own mistake.
         if field.is_none() && !self.lines.fields.contains_key(&name.to_lowercase()) {
@@ -171,7 +173,8 @@ impl Lint<'_> {
         let line = self.lines.setting(&field.path, "derived");
         let name = &field.name;
         match &field.derived {
-            None => {}
+            // What is converted is looked at with its amounts.
+            None | Some(Derived::Converted { .. }) => {}
             Some(Derived::BusinessDate) if matches!(field.data_type, FieldType::Date) => {}
             Some(Derived::BusinessDate) => {
                 self.mistakes

@@ -4,9 +4,11 @@
 //! first. Does not own what the contract is used for.
 
 mod checks;
+mod derived;
 mod field;
 mod lint;
 mod mistakes;
+mod money;
 mod rules;
 mod section;
 #[cfg(test)]
@@ -123,6 +125,7 @@ fn read_contract(root: &yaml::Node, text: &str, mistakes: &Mistakes<'_>) -> Opti
         field.to_owned()
     });
     let business_date = read_business_date(&custom, &mut lines);
+    let exchange = custom.section("exchange").map(money::read_exchange).unwrap_or_default();
     let limits = custom.section("limits").map(|s| read_limits(s)).unwrap_or_default();
     custom.finish(&[]);
 
@@ -168,6 +171,7 @@ fn read_contract(root: &yaml::Node, text: &str, mistakes: &Mistakes<'_>) -> Opti
         key: lint::key_in_order(key, &lines, mistakes),
         version_field: version_field.unwrap_or_default(),
         business_date: business_date.unwrap_or(no_date),
+        exchange,
         limits,
         rules,
         unique,

@@ -88,6 +88,7 @@ pub(super) mod tests {
     use bson::Bson;
 
     use super::*;
+    use crate::catalog::Exchange;
     use crate::catalog::Field;
     use crate::catalog::contract::{BusinessDate, Limits};
 
@@ -110,6 +111,7 @@ pub(super) mod tests {
             key: vec![],
             version_field: String::new(),
             business_date: BusinessDate { field: String::new(), zone: "UTC".to_owned() },
+            exchange: Exchange::default(),
             limits: Limits::default(),
             rules: vec![],
             unique: vec![],

@@ -63,10 +63,17 @@ impl JudgeRules {
 fn read_fields(contract: &Contract, expression: &Expr) -> Vec<String> {
     let mut fields = Vec::new();
     name_fields(expression, &mut fields);
-    let origins = fields.iter().filter_map(|name| match &contract.field(name)?.derived {
-        Some(Derived::BusinessDate) => Some(contract.business_date.field.clone()),
-        Some(Derived::OffsetMinutes { of }) => Some(of.clone()),
-        Some(Derived::MissingFields) | None => None,
+    let derived = fields.iter().filter_map(|name| contract.field(name)?.derived.as_ref());
+    let origins = derived.flat_map(|derived| match derived {
+        Derived::BusinessDate => vec![contract.business_date.field.clone()],
+        Derived::OffsetMinutes { of } => vec![of.clone()],
+        Derived::MissingFields => vec![],
+        Derived::Converted { of, .. } => {
+            let money = contract.field(of).and_then(|amount| amount.money.as_ref());
+            let currency = money.map(|money| money.currency.clone());
+            let day = contract.business_date.field.clone();
+            [Some(of.clone()), currency, Some(day)].into_iter().flatten().collect()
+        }
     });
     let origins: Vec<String> = origins.collect();
     fields.extend(origins);

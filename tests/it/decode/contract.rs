@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use consign::catalog::contract::BusinessDate;
 use consign::catalog::{
-    Contract, Derived, EpochUnit, Field, FieldType, GapFold, Limits, LocalTime, SourcePaths,
-    TextZone, TimestampType,
+    Contract, Derived, EpochUnit, Exchange, Field, FieldType, GapFold, Limits, LocalTime,
+    SourcePaths, TextZone, TimestampType,
 };
 
 /// 2000-01-01 and 2100-01-01 in microseconds since 1970.
@@ -69,6 +69,7 @@ pub fn contract(fields: Vec<Field>) -> Contract {
         key: vec![],
         version_field: String::new(),
         business_date: BusinessDate { field: String::new(), zone: "UTC".to_owned() },
+        exchange: Exchange::default(),
         limits: Limits::default(),
         rules: vec![],
         unique: vec![],

@@ -47,6 +47,7 @@ impl Place {
             sources: vec![SourceSpec::DynamodbExport { url: self.url("export") }],
             days: DaySelection::Range { first: day(1), last: day(2) },
             slice: None,
+            rates: None,
             as_of: "2026-08-03T02:00:00Z".parse().unwrap(),
             target: self.url("target"),
             sinks: vec![

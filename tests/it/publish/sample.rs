@@ -53,6 +53,7 @@ impl Run<'_> {
             committed_at: "2026-08-03T00:00:09Z".to_owned(),
             tzdb: "2026a".to_owned(),
             fx_table_sha256: None,
+            fx: None,
             sources: vec![],
             days: self.days.iter().map(day).collect(),
             files: self.files(),

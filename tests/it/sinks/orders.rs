@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, FieldRef, Fields};
 use consign::catalog::contract::BusinessDate;
-use consign::catalog::{Contract, Field, FieldType, Limits, TimestampType};
+use consign::catalog::{Contract, Exchange, Field, FieldType, Limits, TimestampType};
 
 /// 29 digits before the point and 9 after it: as large as decimal(38,9) gets.
 pub const GREATEST: i128 = 99_999_999_999_999_999_999_999_999_999_999_999_999;
@@ -84,6 +84,7 @@ pub fn contract() -> Arc<Contract> {
         key: vec!["order_id".into()],
         version_field: "at".into(),
         business_date: BusinessDate { field: "at".into(), zone: "UTC".into() },
+        exchange: Exchange::default(),
         limits: Limits::default(),
         rules: vec![],
         unique: vec![],

@@ -1,5 +1,6 @@
 use super::super::describe::KeyAttribute;
 use super::*;
+use crate::catalog::Exchange;
 use crate::catalog::contract::{BusinessDate, Limits};
 use crate::catalog::{Derived, EpochUnit, Field, FieldType, SourcePaths, TimestampType};
 use crate::plan::Slice;
@@ -33,6 +34,7 @@ fn contract(epoch: Option<EpochUnit>) -> Contract {
         key: vec!["order_id".to_owned()],
         version_field: "created_at".to_owned(),
         business_date: BusinessDate { field: "created_at".to_owned(), zone: "UTC".to_owned() },
+        exchange: Exchange::default(),
         limits: Limits::default(),
         rules: vec![],
         unique: vec![],
