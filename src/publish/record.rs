@@ -155,6 +155,14 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_a_program_that_knew_no_conversion_reads_as_one_without() {
+        let bytes = record("run-1", "key-1", &["2026-08-01"]).to_bytes().unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(!text.contains("\"fx\""), "absent, as such programs wrote it");
+        assert_eq!(Committed::from_bytes(text.as_bytes()).unwrap().record.fx, None);
+    }
+
+    #[test]
     fn a_newer_form_is_refused_in_clear_words() {
         let newer = br#"{"format_version": 2, "days": "in another form"}"#;
         let error = Committed::from_bytes(newer).unwrap_err();

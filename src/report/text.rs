@@ -115,14 +115,26 @@ fn conversions(run: &RunSummary) -> String {
     };
     let mut table = Table::new("rlll");
     for (currency, used) in &fx.by_currency {
-        let days = match used.oldest_rate == used.newest_rate {
-            true => format!("rate of {}", used.newest_rate),
-            false => format!("rates of {} to {}", used.oldest_rate, used.newest_rate),
+        let (days, age) = match (currency.as_str(), used.greatest_age_days) {
+            ("USD", _) => ("1 by definition".to_owned(), String::new()),
+            (_, age) if used.oldest_rate == used.newest_rate => {
+                (format!("rate of {}", used.newest_rate), days_old(age))
+            }
+            (_, age) => {
+                (format!("rates of {} to {}", used.oldest_rate, used.newest_rate), days_old(age))
+            }
         };
-        let age = format!("at most {} days old", used.greatest_age_days);
         table.row([count(used.rows), currency.clone(), days, age]);
     }
     format!("Converted to dollars, by {}\n{table}", fx.place)
+}
+
+fn days_old(age: u32) -> String {
+    match age {
+        0 => "of the day itself".to_owned(),
+        1 => "at most 1 day old".to_owned(),
+        days => format!("at most {days} days old"),
+    }
 }
 
 /// Reasons by count, with what each means.

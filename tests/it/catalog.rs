@@ -1,5 +1,6 @@
 //! Contracts from the outside: what is wrong with one is told with its line, what it fixes stays.
 
+mod amounts;
 mod mistakes;
 
 use std::fmt::Write as _;
@@ -38,6 +39,8 @@ fn the_data_catalog_is_current() {
 fn contracts_are_described() {
     insta::assert_snapshot!("describe_exported_orders", describe(&contract("exported_orders")));
     insta::assert_snapshot!("describe_users", describe(&contract("users")));
+    let in_dollars = load_contract(&schemas().join("exported_orders/v2.odcs.yaml")).unwrap();
+    insta::assert_snapshot!("describe_exported_orders_2", describe(&in_dollars));
     insta::assert_snapshot!("describe_everything", describe(&parse_contract(SOUND, "c").unwrap()));
 }
 
@@ -108,7 +111,7 @@ fn sources_are_found_by_their_paths() {
 fn every_contract_below_the_folder_is_opened() {
     let catalog = Catalog::open(&schemas()).unwrap();
     let labels: Vec<String> = catalog.contracts().iter().map(|c| c.label()).collect();
-    assert_eq!(labels, ["exported_orders@1", "users@1"]);
+    assert_eq!(labels, ["exported_orders@1", "exported_orders@2", "users@1"]);
     assert_eq!(catalog.resolve("users@1").unwrap().dataset, "users");
 
     let error = catalog.resolve("exported_order@1").unwrap_err();
@@ -117,7 +120,7 @@ fn every_contract_below_the_folder_is_opened() {
         error.to_string(),
         "there is no contract \"exported_order@1\" (did you mean \"exported_orders@1\"?)"
     );
-    assert_eq!(error.help(), Some("there are: exported_orders@1, users@1"));
+    assert_eq!(error.help(), Some("there are: exported_orders@1, exported_orders@2, users@1"));
     let error = catalog.resolve("exported_orders").unwrap_err();
     assert!(error.to_string().contains("(did you mean \"exported_orders@1\"?)"), "{error}");
 }

@@ -1,5 +1,7 @@
 //! The command as a stranger meets it: its help, its messages, its exit codes.
 
+mod fx;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -61,6 +63,7 @@ fn help_is_for_a_stranger() {
         "verify",
         "quarantine",
         "uploads",
+        "fx",
         "catalog",
         "schema",
         "reasons",
@@ -213,10 +216,9 @@ fn the_catalog_check_tells_stale_from_current() {
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let copy = project_with_job("");
-    for contract in ["exported_orders", "users"] {
-        let folder = copy.path().join("schemas").join(contract);
-        fs::create_dir(&folder).unwrap();
-        let file = format!("schemas/{contract}/v1.odcs.yaml");
+    for contract in ["exported_orders/v1", "exported_orders/v2", "users/v1"] {
+        let file = format!("schemas/{contract}.odcs.yaml");
+        fs::create_dir_all(copy.path().join(&file).parent().unwrap()).unwrap();
         fs::copy(root.join(&file), copy.path().join(&file)).unwrap();
     }
     let path = copy.path().join("DATA_CATALOG.md");

@@ -6,6 +6,7 @@ mod faults;
 mod harness;
 mod interrupted;
 mod lookup;
+mod rates;
 mod replay;
 mod same_bytes;
 mod secrets;

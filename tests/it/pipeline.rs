@@ -5,4 +5,5 @@ mod changes;
 pub mod harness;
 mod interrupted;
 mod published;
+mod rates;
 mod refused;

@@ -2,7 +2,8 @@
 //! not the project's, and the rows, rejects and ledger they must become.
 //!
 //! `<dataset>.jsonl` has a line of a DynamoDB export each, `<dataset>.extjson` a document of a
-//! mongodump each, as extended JSON.
+//! mongodump each, as extended JSON, `rates.csv` the exchange rates. A contract is the case's own,
+//! one of `tests/data`, or the project's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ fn every_case_becomes_the_rows_rejects_and_ledger_it_states() {
     let mut cases: Vec<PathBuf> =
         fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
-    assert!(cases.len() >= 6, "the case folders are gone");
+    assert!(cases.len() >= 15, "the case folders are gone");
     for case in cases {
         let outcome = outcome_of(&case);
         let mut settings = insta::Settings::clone_current();
@@ -47,14 +48,17 @@ fn outcome_of(case: &Path) -> String {
             }
         }
     }
-    let own_contract = case.join("contract.odcs.yaml");
-    let contract = if own_contract.exists() {
-        Arc::new(load_contract(&own_contract).unwrap())
-    } else {
-        contract(&dataset.unwrap())
+    let dataset = dataset.unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let own = [case.join("contract.odcs.yaml"), data.join(format!("{dataset}.odcs.yaml"))];
+    let contract = match own.iter().find(|file| file.exists()) {
+        Some(file) => Arc::new(load_contract(file).unwrap()),
+        None => contract(&dataset),
     };
     let mut plan = place.plan(&contract);
     plan.sources = sources;
+    let rates = case.join("rates.csv");
+    plan.rates = rates.exists().then(|| rates.to_str().unwrap().to_owned());
     if contract.dataset != "exported_orders" {
         plan.days = DaySelection::Found;
     }
@@ -130,6 +134,12 @@ fn ledger(summary: &RunSummary) -> String {
     }
     for (rule, rows) in &summary.warnings {
         text.push_str(&format!("warned by {rule}: {rows}\n"));
+    }
+    for (currency, used) in summary.fx.iter().flat_map(|fx| &fx.by_currency) {
+        text.push_str(&format!(
+            "converted from {currency}: {} by rates of {} to {}, at most {} days old\n",
+            used.rows, used.oldest_rate, used.newest_rate, used.greatest_age_days
+        ));
     }
     text
 }
