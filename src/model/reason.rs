@@ -118,7 +118,7 @@ reason_codes! {
     UuidInvalid = "uuid_invalid",
     /// The currency is no code of ISO 4217, or one that no price can be in.
     CurrencyUnknown = "currency_unknown",
-    /// The currency was withdrawn from ISO 4217 before the day of the row.
+    /// The currency was withdrawn from ISO 4217 before the day of the row, or before 2010.
     CurrencyHistoric = "currency_historic",
     /// The amount has more digits after the point than its currency has minor units.
     AmountTooFine = "amount_too_fine",

@@ -3,7 +3,6 @@
 //! A split is the unit of work. A file is also the unit of redoing: it is finished or not read at
 //! all. A live split has checkpoints on the way (`live`).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::StreamExt;
@@ -12,7 +11,6 @@ use tokio::runtime::Handle;
 
 use crate::decode::Decoder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fx::Rates;
 use crate::model::{Position, RawPage, Split};
 use crate::plan::Plan;
 use crate::sources::Source;
@@ -20,6 +18,7 @@ use crate::state::{Checkpoint, Staging};
 use crate::telemetry::Progress;
 use crate::transform::Steps;
 
+use super::intake::Intake;
 use super::live;
 use super::route::{ExclusionNames, route};
 use super::spill::{Spill, SpillRules};
@@ -52,26 +51,25 @@ pub(super) struct Extraction<'a> {
 /// place.
 pub(super) fn extract(
     plan: &Plan,
-    rates: Option<&Arc<Rates>>,
+    steps: Steps,
     names: &ExclusionNames,
-    sources: &[Box<dyn Source>],
-    splits: &[Split],
+    intake: &Intake,
     staging: &Staging,
     runtime: &Handle,
     progress: &Progress,
 ) -> Result<(Vec<Checkpoint>, u64)> {
     let extraction = Extraction {
         plan,
-        sources,
+        sources: &intake.sources,
         staging,
         runtime,
         progress,
         rules: SpillRules::new(&plan.contract, names, spill_bytes(plan))?,
-        steps: Steps::new(&plan.contract, plan.days, rates)?,
+        steps,
         resumed: AtomicU64::new(0),
     };
     let (live, files): (Vec<&Split>, Vec<&Split>) =
-        splits.iter().partition(|split| split.is_live());
+        intake.splits.iter().partition(|split| split.is_live());
     let from_files = files.into_par_iter().with_max_len(1).map(|split| extraction.file(split));
     let mut checkpoints = from_files.collect::<Result<Vec<_>>>()?;
     checkpoints.extend(live::extract(&extraction, live)?);

@@ -54,6 +54,8 @@ pub(super) struct Extracted<'a> {
     pub(super) older: &'a RowSet,
     /// Candidates that a rule over several rows refuses.
     pub(super) refused: &'a RowSet,
+    /// SHA-256 of the rate file that amounts were converted by.
+    pub(super) fx_table: Option<&'a str>,
 }
 
 /// Merges the runs of `day`: output rows in key order go to `emit`, refused ones to `refuse`.

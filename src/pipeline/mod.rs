@@ -49,6 +49,7 @@ use crate::report::{Outcome, RunSummary};
 use crate::sinks::quarantine::write_quarantine;
 use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
+use crate::transform::Steps;
 
 pub use judge::{JudgedReason, Judgement, judge};
 pub use load::{LoadSummary, load};
@@ -202,16 +203,9 @@ impl Running<'_> {
         progress.bytes_total.store(bytes, Ordering::Relaxed);
         progress.splits_total.store(intake.splits.len() as u64, Ordering::Relaxed);
         let names = ExclusionNames::new(&plan.contract);
-        let (checkpoints, resumed) = extract::extract(
-            plan,
-            self.rates.as_ref(),
-            &names,
-            &intake.sources,
-            &intake.splits,
-            staging,
-            self.runtime,
-            progress,
-        )?;
+        let steps = Steps::new(&plan.contract, plan.days, self.rates.as_ref())?;
+        let (checkpoints, resumed) =
+            extract::extract(plan, steps, &names, intake, staging, self.runtime, progress)?;
         intake.end_scan_window(self.now());
         progress.enter(Stage::Deduplicating);
         let older = set_wide::older_copies(staging, &checkpoints, &names)?;
@@ -252,11 +246,11 @@ impl Running<'_> {
             checkpoints: &decided.checkpoints,
             older: &decided.older.rows,
             refused: &decided.refused,
+            fx_table: self.rates.as_deref().map(|rates| rates.sha256.as_str()),
         };
         let days = days_to_publish(plan.days, &decided.checkpoints);
         let days = write::write_days(
             plan,
-            self.rates.as_deref(),
             extracted,
             &decided.not_unique,
             &days,

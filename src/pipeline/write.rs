@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use rayon::prelude::*;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::fx::{CurrencyUse, Rates};
+use crate::fx::CurrencyUse;
 use crate::model::{Ledger, Reason, ReasonCode, SplitId, date_of_days};
 use crate::plan::Plan;
 use crate::sinks::quarantine::{RejectBuilder, RejectedRow};
@@ -43,7 +43,6 @@ pub(super) struct WrittenDay {
 /// `Interrupted` when the run was asked to stop; else from the staging place and the store.
 pub(super) fn write_days(
     plan: &Plan,
-    rates: Option<&Rates>,
     extracted: Extracted<'_>,
     not_unique: &[Struck],
     days: &[i32],
@@ -51,17 +50,14 @@ pub(super) fn write_days(
     run_id: &str,
     progress: &Progress,
 ) -> Result<Vec<WrittenDay>> {
-    let metadata = {
-        let fx_table = rates.map(|rates| rates.sha256.as_str());
-        FileMetadata::new(&plan.contract, tzdb_version(), fx_table)
-    };
+    let metadata = FileMetadata::new(&plan.contract, tzdb_version(), extracted.fx_table);
     let write_day = |&day: &i32| {
         let date = date_of_days(day)
             .ok_or_else(|| Error::new(ErrorKind::Unexpected, "a day is beyond the calendar"))?;
         let mut writers = (plan.sinks.iter())
             .map(|sink| DayWriter::new(sink, &plan.contract, &metadata, destination, run_id, date))
             .collect::<Result<Vec<_>>>()?;
-        let mut conversions = rates.map(|_| Conversions::new(&plan.contract));
+        let mut conversions = Conversions::new(&plan.contract);
         let mut refused = RefusedOfDay::new(plan, extracted.staging, not_unique, day)?;
         let merged = merge_day(
             day,
@@ -71,14 +67,14 @@ pub(super) fn write_days(
                     return Err(super::interrupted());
                 }
                 progress.rows_written.fetch_add(rows.num_rows() as u64, Ordering::Relaxed);
-                conversions.iter_mut().for_each(|conversions| conversions.count(day, rows));
+                conversions.count(day, rows);
                 writers.par_iter_mut().try_for_each(|writer| writer.write(rows))
             },
             |row| refused.push(extracted, row),
         )?;
         let files = writers.into_par_iter().map(DayWriter::close).collect::<Result<Vec<_>>>()?;
         let files = files.into_iter().flatten().collect();
-        let converted = conversions.map(Conversions::finish).unwrap_or_default();
+        let converted = conversions.finish();
         Ok(WrittenDay { day, files, merged, refused: refused.finish()?, converted })
     };
     days.par_iter().with_max_len(1).map(write_day).collect()

@@ -96,6 +96,7 @@ fn merged(
         checkpoints: &checkpoints,
         older,
         refused,
+        fx_table: None,
     };
     let (mut emitted, mut handed_over) = (Vec::new(), Vec::new());
     let merged = merge_day(

@@ -120,7 +120,7 @@ fn the_rate_of_an_order_is_shown_with_its_day_and_age() {
     assert!(text.contains("\nEUR   1.086700000000  2026-04-07  0 days\n"), "{text}");
     assert!(text.contains(monday["sha256"].as_str().unwrap()), "{text}");
     let stale = stdout(&show(&["--date", "2026-06-01"]));
-    assert!(stale.contains("none              refused as fx_rate_missing"), "{stale}");
+    assert_eq!(stale.matches("refused as fx_rate_missing").count(), 3, "{stale}");
     refused(&show(&["--currency", "yen"]), 2);
 }
 
