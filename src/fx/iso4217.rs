@@ -72,6 +72,12 @@ impl Code {
         letters.iter().all(u8::is_ascii_uppercase).then_some(Self(letters))
     }
 
+    /// Its letters, as bytes.
+    #[must_use]
+    pub fn letters(self) -> [u8; 3] {
+        self.0
+    }
+
     /// Its letters.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -13,6 +13,9 @@ use crate::transform::findings::Findings;
 /// Marks rows without a currency.
 const NONE: u32 = u32::MAX;
 
+/// Pairs that are found again without hashing; a batch seldom has more.
+const RECENT: usize = 256;
+
 /// What is known of the rows of a batch by their currency and day.
 pub(super) struct Resolved {
     /// Which of `pairs` each row has.
@@ -39,9 +42,9 @@ impl Resolved {
         rates: Option<&Rates>,
         max_staleness_days: u32,
     ) -> Self {
-        let mut known: HashMap<(Option<Code>, Option<i32>), u32> = HashMap::new();
+        let mut known: HashMap<u64, u32> = HashMap::new();
+        let mut recent = [(u64::MAX, NONE); RECENT];
         let mut resolved = Self { rows: Vec::with_capacity(currencies.len()), pairs: Vec::new() };
-        let mut last = None;
         for row in 0..currencies.len() {
             if currencies.is_null(row) {
                 resolved.rows.push(NONE);
@@ -49,17 +52,17 @@ impl Resolved {
             }
             let code = Code::parse(currencies.value(row));
             let day = days.and_then(|days| days.is_valid(row).then(|| days.value(row)));
-            let key = (code, day);
-            let place = match last {
-                Some((before, place)) if before == key => place,
-                _ => *known.entry(key).or_insert_with(|| {
+            let key = packed(code, day);
+            let slot = &mut recent[slot_of(key)];
+            if slot.0 != key {
+                let place = *known.entry(key).or_insert_with(|| {
                     let pair = Pair::new(code, day, rates, max_staleness_days);
                     resolved.pairs.push(pair);
                     u32::try_from(resolved.pairs.len() - 1).unwrap_or(NONE)
-                }),
-            };
-            last = Some((key, place));
-            resolved.rows.push(place);
+                });
+                *slot = (key, place);
+            }
+            resolved.rows.push(slot.1);
         }
         resolved
     }
@@ -104,6 +107,19 @@ impl Resolved {
             }
         }
     }
+}
+
+/// A currency and a day in one number; no pair has that of an empty slot.
+fn packed(code: Option<Code>, day: Option<i32>) -> u64 {
+    let [a, b, c] = code.map_or([0; 3], Code::letters).map(u64::from);
+    let day = day.map_or(0, |day| 1 << 32 | u64::from(day.cast_unsigned()));
+    a << 56 | b << 48 | c << 40 | day
+}
+
+/// Where a pair is looked for first.
+fn slot_of(key: u64) -> usize {
+    // The upper bits of a product by an odd number that has no pattern are well mixed.
+    usize::from(key.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0])
 }
 
 impl Pair {
