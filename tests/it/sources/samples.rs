@@ -129,6 +129,10 @@ fn the_samples_show_every_reason_that_a_small_row_can() {
             "array_too_long",
             "local_time_ambiguous",
             "text_too_short",
+            "currency_unknown",
+            "currency_historic",
+            "amount_too_fine",
+            "fx_rate_missing",
         ]
     );
 }
