@@ -1,8 +1,7 @@
 //! The two roads through the decoder give the same batch, reasons included.
 
-use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use flate2::read::MultiGzDecoder;
@@ -13,33 +12,43 @@ use super::*;
 use crate::catalog::load_contract;
 use crate::model::SplitId;
 
-static CONTRACT: LazyLock<Contract> =
-    LazyLock::new(|| load_contract(&root().join("schemas/exported_orders/v1.odcs.yaml")).unwrap());
+static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
+    load_contract(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/exported_orders/v1.odcs.yaml"),
+    )
+    .unwrap()
+});
 static LINES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(sample_lines);
 static DOCUMENTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(sample_documents);
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+/// A data file of the sample export.
+macro_rules! data_file {
+    ($name:literal) => {
+        include_bytes!(concat!(
+            "../../samples/orders-export/AWSDynamoDB/01785722400000-5a3c1e7d/data/",
+            $name,
+            ".json.gz"
+        ))
+    };
 }
 
 /// The lines of the sample export, dirty ones among them.
 fn sample_lines() -> Vec<Vec<u8>> {
-    let only = |folder: PathBuf| fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
-    let data = only(root().join("samples/orders-export/AWSDynamoDB")).join("data");
-    let mut files: Vec<_> = fs::read_dir(data).unwrap().map(|file| file.unwrap().path()).collect();
-    files.sort();
+    let files: [&[u8]; 4] = [
+        data_file!("04btch4hma9ka2hsxhpoctftyg"),
+        data_file!("19loe01ie9hd61fn7guydtiyru"),
+        data_file!("1qaaflz5c4xy63ncs4cr4aix5t"),
+        data_file!("3e8jrd2rnf46y1icw4mq2ftiex"),
+    ];
     let mut lines = Vec::new();
     for file in files {
-        MultiGzDecoder::new(fs::File::open(file).unwrap()).read_to_end(&mut lines).unwrap();
+        MultiGzDecoder::new(file).read_to_end(&mut lines).unwrap();
     }
     rows_of(RawFormat::DynamodbJson, &lines)
 }
 
 fn sample_documents() -> Vec<Vec<u8>> {
-    rows_of(
-        RawFormat::Bson,
-        &fs::read(root().join("samples/orders-dump/shop/orders.bson")).unwrap(),
-    )
+    rows_of(RawFormat::Bson, include_bytes!("../../samples/orders-dump/shop/orders.bson"))
 }
 
 fn rows_of(format: RawFormat, bytes: &[u8]) -> Vec<Vec<u8>> {
