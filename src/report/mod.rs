@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{DataFile, Ledger, SourceSummary};
+use crate::model::{DataFile, Ledger, SourceSummary, ZoneDifference};
 
 /// How a run ended, when it did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -58,6 +58,9 @@ pub struct RunSummary {
     pub reasons: BTreeMap<String, u64>,
     /// Rows that broke a rule of severity `warn`, by rule; older copies of a key among them.
     pub warnings: BTreeMap<String, u64>,
+    /// Zones of the data of which another time zone database says something else: readers who have
+    /// it see other days and local times than the run wrote.
+    pub zone_differences: Vec<ZoneDifference>,
     /// Published data files, by day, format and part.
     pub files: Vec<DataFile>,
     /// Files of the quarantine.

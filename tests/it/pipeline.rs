@@ -6,3 +6,4 @@ pub mod harness;
 mod interrupted;
 mod published;
 mod refused;
+mod zones;

@@ -10,11 +10,9 @@ use super::checks;
 use super::lint::Lines;
 use super::mistakes::{Mistakes, did_you_mean};
 use super::section::Section;
+use super::timestamp;
 use super::yaml::{Node, Value};
-use crate::catalog::contract::{
-    Checks, Derived, EpochUnit, Field, FieldType, GapFold, LocalTime, Normalize, SourcePaths,
-    TextZone, TimestampType,
-};
+use crate::catalog::contract::{Checks, Derived, Field, FieldType, Normalize, SourcePaths};
 
 /// Where a property stands.
 pub(super) enum Place<'a> {
@@ -226,7 +224,9 @@ fn read_type(
         }
         Logical::Boolean => FieldType::Boolean,
         Logical::Date => FieldType::Date,
-        Logical::Timestamp => FieldType::Timestamp(read_timestamp(section, options, custom, place)),
+        Logical::Timestamp => {
+            FieldType::Timestamp(timestamp::read(section, options, custom, place))
+        }
         Logical::List => {
             checks = options.map(checks::of_list).unwrap_or_default();
             let set = options.is_some_and(|o| o.boolean("uniqueItems"));
@@ -283,76 +283,25 @@ fn read_decimal(section: &Section<'_, '_>, physical: Option<(&str, usize)>) -> O
     None
 }
 
-fn read_timestamp(
-    section: &Section<'_, '_>,
-    options: Option<&Section<'_, '_>>,
-    custom: &Section<'_, '_>,
-    place: &Place<'_>,
-) -> TimestampType {
-    let (min_micros, max_micros) = match options {
-        Some(options) => checks::of_timestamp(options),
-        None => {
-            let message = format!(
-                "{} needs `logicalTypeOptions` with the `minimum` and `maximum` instant",
-                section.what
-            );
-            section.mistakes.add(section.line, message);
-            (0, 0)
-        }
-    };
-    let epoch = custom.word(
-        "epoch",
-        &[
-            ("seconds", EpochUnit::Seconds),
-            ("milliseconds", EpochUnit::Milliseconds),
-            ("microseconds", EpochUnit::Microseconds),
-        ],
-    );
-    let local = custom.section("localTime").and_then(read_local_time);
-    if custom.has("localTime") && !matches!(place, Place::Top) {
-        custom.mistake("localTime", "only top-level fields can have `localTime`");
-    }
-    TimestampType { epoch, local, min_micros, max_micros }
-}
-
-fn read_local_time(section: Section<'_, '_>) -> Option<LocalTime> {
-    let words =
-        &[("reject", GapFold::Reject), ("earlier", GapFold::Earlier), ("later", GapFold::Later)];
-    for key in ["gap", "fold"] {
-        if !section.has(key) {
-            section.mistake(key, format!("{} has no `{key}`", section.what));
-        }
-    }
-    let (gap, fold) = (section.word("gap", words), section.word("fold", words));
-    let fixed = section.text("zone");
-    let field = section.text("zoneField");
-    let default = section.text("default");
-    for (zone, line) in [fixed, default].into_iter().flatten() {
-        check_zone(zone, line, section.mistakes);
-    }
-    let zone = match (fixed, field) {
-        (Some((zone, _)), None) if default.is_none() => Some(TextZone::Fixed(zone.to_owned())),
-        (None, Some((field, _))) => Some(TextZone::Field {
-            field: field.to_owned(),
-            default: default.map(|(zone, _)| zone.to_owned()),
-        }),
-        _ => {
-            let message = "`localTime` has either a `zone`, or a `zoneField` and maybe a `default`";
-            section.mistakes.add(section.line, message);
-            None
-        }
-    };
-    section.finish(&[]);
-    Some(LocalTime { zone: zone?, gap: gap?, fold: fold? })
-}
-
 fn read_derived(custom: &Section<'_, '_>) -> Option<Derived> {
     let node = custom.get("derived")?;
     if matches!(node.value, Value::Map(_)) {
         let section = custom.section("derived")?;
-        let of = section.required_text("offsetMinutes").map(|(of, _)| of.to_owned());
+        let of = |key| section.text(key).map(|(of, _)| of.to_owned());
+        let found = [
+            of("offsetMinutes").map(|of| Derived::OffsetMinutes { of }),
+            of("timeVerdict").map(|of| Derived::TimeVerdict { of }),
+            of("timeZone").map(|of| Derived::TimeZone { of }),
+        ];
+        let mut found = found.into_iter().flatten();
+        let derived = found.next();
+        if derived.is_none() || found.next().is_some() {
+            let message =
+                format!("{} must have one of offsetMinutes, timeVerdict, timeZone", section.what);
+            section.mistakes.add(section.line, message);
+        }
         section.finish(&[]);
-        return Some(Derived::OffsetMinutes { of: of? });
+        return derived;
     }
     let words =
         [("businessDate", Derived::BusinessDate), ("missingFields", Derived::MissingFields)];

@@ -11,6 +11,7 @@ mod rules;
 mod section;
 #[cfg(test)]
 mod tests;
+mod timestamp;
 mod yaml;
 
 use std::path::Path;

@@ -125,11 +125,21 @@ fn ledger(summary: &RunSummary) -> String {
         "# ledger\nread {} = written {} + quarantined {} + excluded {} + deduplicated {}\n",
         run.read, run.written, run.quarantined, run.excluded, run.deduplicated
     );
+    for (day, tally) in &summary.ledger.by_day {
+        text.push_str(&format!("day {day}: read {} written {}\n", tally.read, tally.written));
+    }
     for (rule, rows) in &run.excluded_by_rule {
         text.push_str(&format!("excluded by {rule}: {rows}\n"));
     }
     for (rule, rows) in &summary.warnings {
         text.push_str(&format!("warned by {rule}: {rows}\n"));
+    }
+    for found in &summary.zone_differences {
+        let there = found.other_offset.as_deref().unwrap_or("unknown");
+        text.push_str(&format!(
+            "zone {} is {} here and {there} in {} from {} to {}\n",
+            found.zone, found.offset, found.other_tzdb, found.from, found.to
+        ));
     }
     text
 }
