@@ -55,9 +55,8 @@ pub fn describe(contract: &Contract) -> String {
         say(format!("      {}", rule.reason));
     }
     for rule in &contract.unique {
-        let effect = words::effect_of_unique(rule, contract);
+        let effect = words::effect_of_unique(rule, contract, &rule.fields.join(", "));
         say(format!("  {}: {effect}", rule.name));
-        say(format!("      {}", rule.fields.join(", ")));
         say(format!("      {}", rule.reason));
     }
     text

@@ -162,7 +162,7 @@ fn rules(contract: &Contract) -> String {
         text += &row(&[
             &code(&rule.name),
             &says,
-            &words::effect_of_unique(rule, contract),
+            &words::effect_of_unique(rule, contract, "it"),
             &rule.reason,
         ]);
     }

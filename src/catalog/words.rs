@@ -209,19 +209,19 @@ pub(super) fn effect(rule: &Rule, fields: &[Field]) -> String {
     }
 }
 
-/// What a rule does to rows that share a value, and to those without one.
-pub(super) fn effect_of_unique(rule: &UniqueRule, contract: &Contract) -> String {
+/// What a rule does to rows that share a value, which is called `shared`, and to those without one.
+pub(super) fn effect_of_unique(rule: &UniqueRule, contract: &Contract, shared: &str) -> String {
     let verb = match rule.severity {
         Severity::Reject => "refuses",
         Severity::Exclude => "leaves out",
         Severity::Warn => "counts",
     };
     match rule.null_outcome() {
-        WhenNull::Act => format!("{verb} rows that share it, and rows where it is NULL"),
+        WhenNull::Act => format!("{verb} rows that share {shared}, and rows where it is NULL"),
         WhenNull::Keep if contract.can_lack_one_of(&rule.fields) => {
-            format!("{verb} rows that share it; where it is NULL they stay")
+            format!("{verb} rows that share {shared}; where it is NULL they stay")
         }
-        WhenNull::Keep => format!("{verb} rows that share it"),
+        WhenNull::Keep => format!("{verb} rows that share {shared}"),
     }
 }
 

@@ -628,8 +628,8 @@ fn in_columns_derived_from_a_time() {
             derived,
             "{timeVerdict: created_at, timeZone: created_at}",
             &[
-                "+0 `derived` of field `offset_minutes` must have one of offsetMinutes, timeVerdict, timeZone",
                 "-1 `offset_minutes` holds a word, it must be a string",
+                "+0 `derived` of field `offset_minutes` must have one of offsetMinutes, timeVerdict, timeZone",
             ],
         ),
         (
