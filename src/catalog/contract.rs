@@ -225,8 +225,7 @@ pub enum Derived {
         /// Name of the timestamp field.
         of: String,
     },
-    /// How the named top-level timestamp became an instant: a `Text`, one of
-    /// [`crate::catalog::schema::TIME_VERDICTS`].
+    /// How the named top-level timestamp became an instant, a [`TimeVerdict`]: a `Text`.
     TimeVerdict {
         /// Name of the timestamp field.
         of: String,
@@ -240,6 +239,35 @@ pub enum Derived {
     /// Names of the optional top-level fields that the source row does not have at all (null
     /// and empty are not missing), sorted: a `List` of `Text`.
     MissingFields,
+}
+
+/// How a time became an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeVerdict {
+    /// It was written with an offset.
+    Exact,
+    /// It was not, and its zone had one instant for it.
+    Unique,
+    /// It happened twice, and the earlier instant was taken.
+    FoldEarlier,
+    /// It happened twice, and the later instant was taken.
+    FoldLater,
+    /// It never happened, and was shifted by the gap.
+    GapShifted,
+}
+
+impl TimeVerdict {
+    /// The word that the column holds.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Unique => "unique",
+            Self::FoldEarlier => "fold_earlier",
+            Self::FoldLater => "fold_later",
+            Self::GapShifted => "gap_shifted",
+        }
+    }
 }
 
 /// One step of normalising text.

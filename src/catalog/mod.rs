@@ -16,8 +16,8 @@ mod words;
 pub use advice::advice;
 pub use contract::{
     BusinessDate, Checks, Contract, Derived, EpochUnit, Field, FieldType, Format, GapFold, Limits,
-    LocalTime, Normalize, Rule, Severity, SourcePaths, TextZone, TimestampType, UniqueRule,
-    WhenNull, WrittenOffset,
+    LocalTime, Normalize, Rule, Severity, SourcePaths, TextZone, TimeVerdict, TimestampType,
+    UniqueRule, WhenNull, WrittenOffset,
 };
 pub use describe::{describe, describe_json};
 pub use folder::{Catalog, contract_files};

@@ -19,17 +19,12 @@ pub const OFFSET_SUFFIX: &str = "#offset";
 /// number), where the contract holds offsets against zones. Elsewhere such a time has 0.
 pub const UTC_DESIGNATOR: i16 = i16::MIN;
 
-/// Suffix of the side column (`Utf8`) that says how a timestamp became an instant, one of
-/// [`TIME_VERDICTS`]; there once local times are resolved, when the contract derives from it.
+/// Suffix of the side column (`Utf8`) with the [`super::TimeVerdict`] of a timestamp; there once
+/// local times are resolved, when the contract derives from it.
 pub const VERDICT_SUFFIX: &str = "#verdict";
 
 /// Suffix of the side column (`Utf8`) with the zone of a timestamp, as [`VERDICT_SUFFIX`].
 pub const ZONE_SUFFIX: &str = "#zone";
-
-/// How a time became an instant: it had an offset; its zone had one instant for it; it happened
-/// twice and the earlier or later one was taken; it never happened and was shifted by the gap.
-pub const TIME_VERDICTS: [&str; 5] =
-    ["exact", "unique", "fold_earlier", "fold_later", "gap_shifted"];
 
 /// Name of the decoded side column (`List<Utf8>`) with the names of absent optional fields;
 /// present when the contract has a field derived as [`Derived::MissingFields`].

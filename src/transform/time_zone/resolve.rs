@@ -15,7 +15,9 @@ use super::days::instants_of_days;
 use super::zones::{KnownZone, ZoneOfRow, ZonesOfRows};
 use super::{MICROS_PER_SECOND, contract_zone};
 use crate::catalog::schema::{OFFSET_SUFFIX, UTC_DESIGNATOR, VERDICT_SUFFIX, ZONE_SUFFIX};
-use crate::catalog::{Contract, Field, FieldType, GapFold, TextZone, TimestampType, WrittenOffset};
+use crate::catalog::{
+    Contract, Field, FieldType, GapFold, TextZone, TimeVerdict, TimestampType, WrittenOffset,
+};
 use crate::error::Result;
 use crate::model::{Batch, Reason, ReasonCode, ZoneSpans};
 use crate::plan::DaySelection;
@@ -124,7 +126,7 @@ struct Resolved {
 struct Instant {
     micros: i64,
     minutes: Option<i16>,
-    verdict: &'static str,
+    verdict: TimeVerdict,
 }
 
 impl TimeColumn {
@@ -221,7 +223,7 @@ impl TimeColumn {
             (Some(written), _) => {
                 let zone = self.zone_of_exact(time, written, zone).map_err(refused)?;
                 let minutes = Some(if written == UTC_DESIGNATOR { 0 } else { written });
-                Ok((Instant { micros: time, minutes, verdict: "exact" }, zone))
+                Ok((Instant { micros: time, minutes, verdict: TimeVerdict::Exact }, zone))
             }
             (None, None) => Err(refused(ReasonCode::OffsetMissing)),
             (None, Some(policy)) => {
@@ -275,20 +277,20 @@ impl Policy {
         &self,
         local_micros: i64,
         zone: &mut KnownZone,
-    ) -> Result<(Offset, &'static str), ReasonCode> {
+    ) -> Result<(Offset, TimeVerdict), ReasonCode> {
         let offsets = zone.offset_of_local(local_micros).ok_or(ReasonCode::TimestampOutOfRange)?;
         match offsets {
-            AmbiguousOffset::Unambiguous { offset } => Ok((offset, "unique")),
+            AmbiguousOffset::Unambiguous { offset } => Ok((offset, TimeVerdict::Unique)),
             // The greater offset gives the earlier instant: in a gap it is the one after.
             AmbiguousOffset::Gap { before, after } => match self.gap {
                 GapFold::Reject => Err(ReasonCode::LocalTimeNonexistent),
-                GapFold::Earlier => Ok((after, "gap_shifted")),
-                GapFold::Later => Ok((before, "gap_shifted")),
+                GapFold::Earlier => Ok((after, TimeVerdict::GapShifted)),
+                GapFold::Later => Ok((before, TimeVerdict::GapShifted)),
             },
             AmbiguousOffset::Fold { before, after } => match self.fold {
                 GapFold::Reject => Err(ReasonCode::LocalTimeAmbiguous),
-                GapFold::Earlier => Ok((before, "fold_earlier")),
-                GapFold::Later => Ok((after, "fold_later")),
+                GapFold::Earlier => Ok((before, TimeVerdict::FoldEarlier)),
+                GapFold::Later => Ok((after, TimeVerdict::FoldLater)),
             },
         }
     }
@@ -335,7 +337,7 @@ impl Builders {
         Self {
             times: TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC"),
             offsets: Int16Builder::with_capacity(rows),
-            verdicts: of.tells_verdict.then(|| texts("unique".len())),
+            verdicts: of.tells_verdict.then(|| texts(TimeVerdict::Unique.as_str().len())),
             zones: of.tells_zone.then(|| texts("America/New_York".len())),
         }
     }
@@ -344,7 +346,7 @@ impl Builders {
         self.times.append_value(instant.micros);
         self.offsets.append_option(instant.minutes);
         if let Some(verdicts) = &mut self.verdicts {
-            verdicts.append_value(instant.verdict);
+            verdicts.append_value(instant.verdict.as_str());
         }
         if let Some(zones) = &mut self.zones {
             zones.append_option(zone);
