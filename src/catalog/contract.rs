@@ -172,6 +172,8 @@ pub struct LocalTime {
     pub gap: GapFold,
     /// What to do with a time that happened twice.
     pub fold: GapFold,
+    /// What to do with a time that has an offset, when that is not its zone's.
+    pub offset: WrittenOffset,
 }
 
 /// Zone of a local time.
@@ -199,6 +201,16 @@ pub enum GapFold {
     Later,
 }
 
+/// Policy for the offset that a time was written with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrittenOffset {
+    /// It is taken as it is, whatever the zone: what contracts mean that say nothing.
+    Trust,
+    /// It must be the offset of the row's zone at that instant, else the row is refused. A time
+    /// that names no offset of a zone (`Z`, a BSON date, an epoch number) is exact in every one.
+    Reject,
+}
+
 /// Names of a field in the sources, from the top of the row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourcePaths {
@@ -219,6 +231,17 @@ pub enum Derived {
         /// Name of the timestamp field.
         of: String,
     },
+    /// How the named top-level timestamp became an instant, a [`TimeVerdict`]: a `Text`.
+    TimeVerdict {
+        /// Name of the timestamp field.
+        of: String,
+    },
+    /// IANA name of the zone that the named top-level timestamp was resolved in, or held against:
+    /// a `Text`. Null where a time with an offset stands in a row that names no known zone.
+    TimeZone {
+        /// Name of the timestamp field.
+        of: String,
+    },
     /// Names of the optional top-level fields that the source row does not have at all (null
     /// and empty are not missing), sorted: a `List` of `Text`.
     MissingFields,
@@ -230,6 +253,35 @@ pub enum Derived {
         /// Which part.
         part: Converted,
     },
+}
+
+/// How a time became an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeVerdict {
+    /// It was written with an offset.
+    Exact,
+    /// It was not, and its zone had one instant for it.
+    Unique,
+    /// It happened twice, and the earlier instant was taken.
+    FoldEarlier,
+    /// It happened twice, and the later instant was taken.
+    FoldLater,
+    /// It never happened, and was shifted by the gap.
+    GapShifted,
+}
+
+impl TimeVerdict {
+    /// The word that the column holds.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Unique => "unique",
+            Self::FoldEarlier => "fold_earlier",
+            Self::FoldLater => "fold_later",
+            Self::GapShifted => "gap_shifted",
+        }
+    }
 }
 
 /// One step of normalising text.
@@ -315,10 +367,18 @@ pub struct Rule {
     pub text: String,
     /// The expression compiled.
     pub expression: Expr,
-    /// What an unknown (NULL) result means.
-    pub when_null: WhenNull,
+    /// What an unknown (NULL) result means, when the contract says it.
+    pub when_null: Option<WhenNull>,
     /// Why the rule exists, for people.
     pub reason: String,
+}
+
+impl Rule {
+    /// What an unknown (NULL) result means.
+    #[must_use]
+    pub fn null_outcome(&self) -> WhenNull {
+        self.when_null.unwrap_or_default()
+    }
 }
 
 /// What a rule does.
@@ -333,24 +393,37 @@ pub enum Severity {
 }
 
 /// What the NULL of three-valued logic means for a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum WhenNull {
-    /// The row stays as if the rule did not apply.
+    /// The row stays as if the rule did not apply: what a rule means that does not say.
+    #[default]
     Keep,
     /// The rule acts: it refuses, excludes or warns.
     Act,
 }
 
-/// Fields whose values no two published rows of a run may share. Rows with a null are not
-/// compared.
+/// Fields whose values no two rows of a run may share. Rows that are refused or left out on their
+/// own and older copies of a key are not compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UniqueRule {
     /// Its name.
     pub name: Arc<str>,
+    /// What happens to all rows that share a value.
+    pub severity: Severity,
     /// Names of top-level fields.
     pub fields: Vec<String>,
+    /// What a NULL among the fields means, when the contract says it. Such rows are never compared.
+    pub when_null: Option<WhenNull>,
     /// Why the rule exists, for people.
     pub reason: String,
+}
+
+impl UniqueRule {
+    /// What a NULL among the fields means.
+    #[must_use]
+    pub fn null_outcome(&self) -> WhenNull {
+        self.when_null.unwrap_or_default()
+    }
 }
 
 impl Contract {
@@ -371,5 +444,11 @@ impl Contract {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|f| f.name == name)
+    }
+
+    /// Whether one of the top-level fields called `names` can be NULL in a row that is not refused.
+    #[must_use]
+    pub fn can_lack_one_of(&self, names: &[String]) -> bool {
+        names.iter().any(|name| self.field(name).is_none_or(|field| !field.required))
     }
 }

@@ -54,12 +54,13 @@ pub fn describe(contract: &Contract) -> String {
         say("\nrules".to_owned());
     }
     for rule in &contract.rules {
-        say(format!("  {}: {}", rule.name, words::effect(rule)));
+        say(format!("  {}: {}", rule.name, words::effect(rule, &contract.fields)));
         say(format!("      {}", rule.text));
         say(format!("      {}", rule.reason));
     }
     for rule in &contract.unique {
-        say(format!("  {}: refuses rows that share {}", rule.name, rule.fields.join(", ")));
+        let effect = words::effect_of_unique(rule, contract, &rule.fields.join(", "));
+        say(format!("  {}: {effect}", rule.name));
         say(format!("      {}", rule.reason));
     }
     text
@@ -123,24 +124,34 @@ pub fn describe_json(contract: &Contract) -> Value {
         "fields": contract.fields.iter().map(field_json).collect::<Vec<_>>(),
         "rules": contract.rules.iter().map(|rule| json!({
             "name": &*rule.name,
-            "severity": match rule.severity {
-                Severity::Reject => "reject",
-                Severity::Exclude => "exclude",
-                Severity::Warn => "warn",
-            },
+            "severity": severity(rule.severity),
             "expression": rule.text,
-            "when_null": match rule.when_null {
-                WhenNull::Keep => "keep",
-                WhenNull::Act => "act",
-            },
+            "when_null": when_null(rule.null_outcome()),
             "reason": rule.reason,
         })).collect::<Vec<_>>(),
         "unique": contract.unique.iter().map(|rule| json!({
             "name": &*rule.name,
+            "severity": severity(rule.severity),
             "fields": rule.fields,
+            "when_null": when_null(rule.null_outcome()),
             "reason": rule.reason,
         })).collect::<Vec<_>>(),
     })
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Reject => "reject",
+        Severity::Exclude => "exclude",
+        Severity::Warn => "warn",
+    }
+}
+
+fn when_null(outcome: WhenNull) -> &'static str {
+    match outcome {
+        WhenNull::Keep => "keep",
+        WhenNull::Act => "act",
+    }
 }
 
 fn field_json(field: &Field) -> Value {
@@ -158,6 +169,8 @@ fn field_json(field: &Field) -> Value {
         "derived": field.derived.as_ref().map(|derived| match derived {
             Derived::BusinessDate => json!("business_date"),
             Derived::OffsetMinutes { of } => json!({"offset_minutes": of}),
+            Derived::TimeVerdict { of } => json!({"time_verdict": of}),
+            Derived::TimeZone { of } => json!({"time_zone": of}),
             Derived::MissingFields => json!("missing_fields"),
             Derived::Converted { of, part } => {
                 let part = match part {

@@ -151,12 +151,22 @@ fn rules(contract: &Contract) -> String {
     }
     let mut text = row(&["Rule", "Says", "Effect", "Reason"]) + "|---|---|---|---|\n";
     for rule in &contract.rules {
-        text += &row(&[&code(&rule.name), &code(&rule.text), &words::effect(rule), &rule.reason]);
+        text += &row(&[
+            &code(&rule.name),
+            &code(&rule.text),
+            &words::effect(rule, &contract.fields),
+            &rule.reason,
+        ]);
     }
     for rule in &contract.unique {
         let fields: Vec<String> = rule.fields.iter().map(|f| code(f)).collect();
         let says = format!("no two rows have the same {}", fields.join(" and "));
-        text += &row(&[&code(&rule.name), &says, "refuses rows that share it", &rule.reason]);
+        text += &row(&[
+            &code(&rule.name),
+            &says,
+            &words::effect_of_unique(rule, contract, "it"),
+            &rule.reason,
+        ]);
     }
     text + "\n"
 }

@@ -1,15 +1,17 @@
 //! The expression tree of a contract's rules.
 //!
-//! Owns the tree, its text form (`parse`, `display`) and its type check (`types`). Does not own
+//! Owns the tree, its text form (`parse`, `display`) and its checks (`types`, `nulls`). Does not own
 //! evaluation, which is `transform::rules`. Numbers are exact decimals, comparison with NULL is
 //! NULL.
 
 mod display;
+mod nulls;
 mod parse;
 #[cfg(test)]
 mod tests;
 mod types;
 
+pub use nulls::can_be_null;
 pub use parse::{parse, parse_number};
 pub use types::{Type, type_of};
 

@@ -3,6 +3,7 @@
 //! Owns the [`Contract`] and its loading, linting and showing. Does not own judging rows by it
 //! (`decode`, `transform`) nor where, when and how much is exported (`config`).
 
+mod advice;
 pub mod contract;
 mod describe;
 pub mod document;
@@ -13,10 +14,11 @@ mod odcs;
 pub mod schema;
 mod words;
 
+pub use advice::advice;
 pub use contract::{
     BusinessDate, Checks, Contract, Derived, EpochUnit, Field, FieldType, Format, GapFold, Limits,
-    LocalTime, Normalize, Rule, Severity, SourcePaths, TextZone, TimestampType, UniqueRule,
-    WhenNull,
+    LocalTime, Normalize, Rule, Severity, SourcePaths, TextZone, TimeVerdict, TimestampType,
+    UniqueRule, WhenNull, WrittenOffset,
 };
 pub use describe::{describe, describe_json};
 pub use folder::{Catalog, contract_files};

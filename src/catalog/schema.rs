@@ -15,6 +15,17 @@ use super::contract::{Contract, Derived, Field, FieldType};
 /// as if it were UTC, that still has to be resolved. BSON dates and epoch numbers have 0.
 pub const OFFSET_SUFFIX: &str = "#offset";
 
+/// Held in an offset column for a time that names no offset of a zone (`Z`, a BSON date, an epoch
+/// number), where the contract holds offsets against zones. Elsewhere such a time has 0.
+pub const UTC_DESIGNATOR: i16 = i16::MIN;
+
+/// Suffix of the side column (`Utf8`) with the [`super::TimeVerdict`] of a timestamp; there once
+/// local times are resolved, when the contract derives from it.
+pub const VERDICT_SUFFIX: &str = "#verdict";
+
+/// Suffix of the side column (`Utf8`) with the zone of a timestamp, as [`VERDICT_SUFFIX`].
+pub const ZONE_SUFFIX: &str = "#zone";
+
 /// Name of the decoded side column (`List<Utf8>`) with the names of absent optional fields;
 /// present when the contract has a field derived as [`Derived::MissingFields`].
 pub const MISSING_COLUMN: &str = "#missing";
@@ -38,6 +49,32 @@ impl Contract {
             fields.push(ArrowField::new(MISSING_COLUMN, DataType::List(Arc::new(element)), true));
         }
         Arc::new(Schema::new(fields))
+    }
+
+    /// Columns once local times are resolved: the decoded ones, then what the contract wants to
+    /// know of each timestamp, [`VERDICT_SUFFIX`] before [`ZONE_SUFFIX`].
+    #[must_use]
+    pub fn resolved_schema(&self) -> SchemaRef {
+        let decoded = self.decoded_schema();
+        let mut fields = decoded.fields().to_vec();
+        for field in self.fields.iter().filter(|f| f.derived.is_none()) {
+            for suffix in [VERDICT_SUFFIX, ZONE_SUFFIX] {
+                if self.derives_side_column(&field.name, suffix) {
+                    let name = format!("{}{suffix}", field.name);
+                    fields.push(Arc::new(ArrowField::new(name, DataType::Utf8, true)));
+                }
+            }
+        }
+        Arc::new(Schema::new(fields))
+    }
+
+    /// Whether a field is derived from the side column of the timestamp called `name`.
+    fn derives_side_column(&self, name: &str, suffix: &str) -> bool {
+        self.fields.iter().any(|field| match &field.derived {
+            Some(Derived::TimeVerdict { of }) => of == name && suffix == VERDICT_SUFFIX,
+            Some(Derived::TimeZone { of }) => of == name && suffix == ZONE_SUFFIX,
+            _ => false,
+        })
     }
 
     /// Columns of every file of the dataset, whatever the data looks like: all fields in

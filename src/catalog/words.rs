@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::contract::{
     Contract, Derived, EpochUnit, Field, FieldType, Format, GapFold, Limits, LocalTime, Normalize,
-    Rule, Severity, TextZone, TimestampType, WhenNull,
+    Rule, Severity, TextZone, TimestampType, UniqueRule, WhenNull, WrittenOffset,
 };
-use super::expression::Literal;
+use super::expression::{Literal, can_be_null};
 use super::money::{AmountUnit, Converted, Exchange, Money, Rounding};
 
 /// A field, or a part of one, and where it stands in the sources.
@@ -174,7 +174,7 @@ fn add_instant(timestamp: &TimestampType, needs: &mut Vec<String>) {
     }));
     needs.push(match &timestamp.local {
         None => "a text must have an offset".to_owned(),
-        Some(LocalTime { zone, gap, fold }) => {
+        Some(LocalTime { zone, gap, fold, offset }) => {
             let zone = match zone {
                 TextZone::Fixed(zone) => code(zone),
                 TextZone::Field { field, default: None } => format!("the zone in {}", code(field)),
@@ -182,8 +182,12 @@ fn add_instant(timestamp: &TimestampType, needs: &mut Vec<String>) {
                     format!("the zone in {}, else {}", code(field), code(zone))
                 }
             };
+            let offset = match offset {
+                WrittenOffset::Trust => "",
+                WrittenOffset::Reject => ", an offset that is not the zone's is refused",
+            };
             format!(
-                "without an offset it is local to {zone}: a time that never was is {}, one that was twice is {}",
+                "without an offset it is local to {zone}: a time that never was is {}, one that was twice is {}{offset}",
                 gap_fold(*gap),
                 gap_fold(*fold)
             )
@@ -209,6 +213,8 @@ pub(super) fn derived(derived: &Derived) -> String {
     match derived {
         Derived::BusinessDate => "derived: the day of the row".to_owned(),
         Derived::OffsetMinutes { of } => format!("derived: the offset of {}", code(of)),
+        Derived::TimeVerdict { of } => format!("derived: how {} became an instant", code(of)),
+        Derived::TimeZone { of } => format!("derived: the zone of {}", code(of)),
         Derived::MissingFields => "derived: names of absent fields".to_owned(),
         Derived::Converted { of, part } => {
             let part = match part {
@@ -222,16 +228,35 @@ pub(super) fn derived(derived: &Derived) -> String {
     }
 }
 
-/// What a rule does to a row.
-pub(super) fn effect(rule: &Rule) -> String {
+/// What a rule does to a row, NULL included when that can be.
+pub(super) fn effect(rule: &Rule, fields: &[Field]) -> String {
     let effect = match rule.severity {
         Severity::Reject => "refuses rows for which it is false",
         Severity::Exclude => "leaves out rows for which it is true",
         Severity::Warn => "counts rows for which it is false",
     };
-    match rule.when_null {
-        WhenNull::Keep => effect.to_owned(),
+    match rule.null_outcome() {
         WhenNull::Act => format!("{effect} or NULL"),
+        WhenNull::Keep if can_be_null(&rule.expression, fields) => {
+            format!("{effect}; where it is NULL they stay")
+        }
+        WhenNull::Keep => effect.to_owned(),
+    }
+}
+
+/// What a rule does to rows that share a value, which is called `shared`, and to those without one.
+pub(super) fn effect_of_unique(rule: &UniqueRule, contract: &Contract, shared: &str) -> String {
+    let verb = match rule.severity {
+        Severity::Reject => "refuses",
+        Severity::Exclude => "leaves out",
+        Severity::Warn => "counts",
+    };
+    match rule.null_outcome() {
+        WhenNull::Act => format!("{verb} rows that share {shared}, and rows where it is NULL"),
+        WhenNull::Keep if contract.can_lack_one_of(&rule.fields) => {
+            format!("{verb} rows that share {shared}; where it is NULL they stay")
+        }
+        WhenNull::Keep => format!("{verb} rows that share {shared}"),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::surroundings::Here;
 use super::{failure, output};
-use crate::catalog::{Catalog, contract_files, describe, describe_json, load_contract};
+use crate::catalog::{Catalog, advice, contract_files, describe, describe_json, load_contract};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::report::table::Table;
 
@@ -96,7 +96,9 @@ fn lint(files: &[PathBuf]) -> Result<()> {
     for file in files {
         match load_contract(file) {
             Ok(contract) => {
-                output::print(&format!("{}: {} is sound\n", file.display(), contract.label()))?;
+                let advice = advice(&contract).into_iter().map(|line| format!("  note: {line}\n"));
+                let sound = format!("{}: {} is sound\n", file.display(), contract.label());
+                output::print(&(sound + &advice.collect::<String>()))?;
             }
             Err(error) => {
                 wrong += 1;

@@ -24,7 +24,7 @@ use bytes::Bytes;
 
 use crate::catalog::{Contract, Derived, Limits};
 use crate::model::{
-    Batch, PageContent, RawFormat, RawPage, RawRows, Reason, ReasonCode, RowExclusion,
+    Batch, PageContent, RawFormat, RawPage, RawRows, Reason, ReasonCode, RowExclusion, ZoneSpans,
 };
 use crate::plan::DELETED_IN_SOURCE;
 
@@ -115,6 +115,7 @@ impl Decoder {
             reasons,
             exclusions: exclusions.unwrap_or_default(),
             warnings: Vec::new(),
+            zones: ZoneSpans::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use arrow::array::{Date32Array, Int64Array};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 
-use super::{RawFormat, Reason, SplitId};
+use super::{RawFormat, Reason, SplitId, ZoneSpans};
 
 /// Rows of one page. A row that is refused or excluded keeps its place until the pipeline
 /// routes it, so every array, range and verdict speaks of the same row numbers.
@@ -33,6 +33,9 @@ pub struct Batch {
     pub exclusions: Vec<RowExclusion>,
     /// Rows that break a rule of severity `warn`, as (rule, rows).
     pub warnings: Vec<(String, u64)>,
+    /// Zones by which times of rows were resolved, held against, or told of, over the rows of the
+    /// days asked for; set by the transform.
+    pub zones: ZoneSpans,
 }
 
 impl Batch {

@@ -11,6 +11,7 @@ mod reason;
 mod sensitive;
 mod split;
 mod sums;
+mod zone_spans;
 
 pub use batch::{Batch, RawRows, RowExclusion, RowReason};
 pub use data_file::{DataFile, FileFormat, KEY_PART_SEPARATOR};
@@ -23,3 +24,4 @@ pub use split::{
     SourceSummary, Split, SplitId,
 };
 pub use sums::Sums;
+pub use zone_spans::{ZoneDifference, ZoneSpan, ZoneSpans};

@@ -100,6 +100,8 @@ reason_codes! {
     LocalTimeAmbiguous = "local_time_ambiguous",
     /// The local time never happens in its zone and the contract refuses such times.
     LocalTimeNonexistent = "local_time_nonexistent",
+    /// The time was written with an offset that its zone did not have at that instant.
+    OffsetNotOfZone = "offset_not_of_zone",
     /// The value is not in the contract's closed list.
     NotInList = "not_in_list",
     /// The text does not match the contract's pattern.

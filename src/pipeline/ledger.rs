@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::catalog::Severity;
 use crate::model::{Ledger, SplitId, SplitTally, Tally};
 use crate::state::{Checkpoint, Verdicts};
 
-use super::set_wide::Struck;
+use super::set_wide::{NotUnique, Struck};
 
 /// Rows found in files after the run: what the ledger's right-hand side is made of.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +23,12 @@ pub(super) struct Found {
 }
 
 /// The ledger of a run.
-pub(super) fn draw_up(checkpoints: &[Checkpoint], older: &Struck, found: &Found) -> Ledger {
+pub(super) fn draw_up(
+    checkpoints: &[Checkpoint],
+    older: &Struck,
+    not_unique: &[NotUnique],
+    found: &Found,
+) -> Ledger {
     let mut ledger = Ledger::default();
     for checkpoint in checkpoints {
         let split = checkpoint.split.id;
@@ -34,6 +40,9 @@ pub(super) fn draw_up(checkpoints: &[Checkpoint], older: &Struck, found: &Found)
             for (rule, rows) in &verdicts.excluded {
                 let struck = struck.excluded.get(rule).copied().unwrap_or(0);
                 tally.add_excluded(rule, rows.saturating_sub(struck));
+            }
+            for NotUnique { rule, struck } in of_severity(not_unique, Severity::Exclude) {
+                tally.add_excluded(&rule.name, struck_of(struck, split, day).candidates);
             }
             tally.quarantined = found.quarantined.get(&(split, day.clone())).copied().unwrap_or(0);
             ledger.by_day.entry(day.clone()).or_default().add(&tally);
@@ -52,14 +61,23 @@ pub(super) fn draw_up(checkpoints: &[Checkpoint], older: &Struck, found: &Found)
 }
 
 /// What the files of a run must hold, by what was decided: for a run that writes none.
-pub(super) fn expected(checkpoints: &[Checkpoint], older: &Struck, refused: &[Struck]) -> Found {
+pub(super) fn expected(
+    checkpoints: &[Checkpoint],
+    older: &Struck,
+    not_unique: &[NotUnique],
+) -> Found {
     let mut found = Found::default();
     for checkpoint in checkpoints {
         let split = checkpoint.split.id;
         for (day, verdicts) in &checkpoint.days {
             let older = struck_of(older, split, day);
-            let refused: u64 = refused.iter().map(|r| struck_of(r, split, day).candidates).sum();
-            let written = verdicts.candidates.saturating_sub(older.candidates + refused);
+            let of = |severity| -> u64 {
+                of_severity(not_unique, severity)
+                    .map(|found| struck_of(&found.struck, split, day).candidates)
+                    .sum()
+            };
+            let (left_out, refused) = (of(Severity::Exclude), of(Severity::Reject));
+            let written = verdicts.candidates.saturating_sub(older.candidates + left_out + refused);
             let quarantined = (verdicts.quarantined + refused).saturating_sub(older.quarantined);
             *found.written_by_day.entry(day.clone()).or_default() += written;
             *found.written_by_split.entry(split).or_default() += written;
@@ -67,6 +85,10 @@ pub(super) fn expected(checkpoints: &[Checkpoint], older: &Struck, refused: &[St
         }
     }
     found
+}
+
+fn of_severity(not_unique: &[NotUnique], severity: Severity) -> impl Iterator<Item = &NotUnique> {
+    not_unique.iter().filter(move |found| found.rule.severity == severity)
 }
 
 fn struck_of(struck: &Struck, split: SplitId, day_key: &str) -> Verdicts {

@@ -1,7 +1,7 @@
 //! The second half of a run: each day's sorted runs become one stream of rows in key order.
 //!
 //! Owns the k-way merge and its accounting: every staged candidate is emitted, dropped as an
-//! older copy, or refused by a rule over several rows. Does not own what is done with the
+//! older copy, or left out or refused by a rule over several rows. Does not own what is done with the
 //! stream.
 
 use std::cmp::Ordering;
@@ -52,6 +52,8 @@ pub(super) struct Extracted<'a> {
     pub(super) checkpoints: &'a [Checkpoint],
     /// Older copies of a key.
     pub(super) older: &'a RowSet,
+    /// Candidates that a rule over several rows leaves out.
+    pub(super) left_out: &'a RowSet,
     /// Candidates that a rule over several rows refuses.
     pub(super) refused: &'a RowSet,
     /// SHA-256 of the rate file that amounts were converted by.
@@ -82,7 +84,7 @@ pub(super) fn merge_day(
         let cursor = &mut cursors[head.cursor];
         let ordinal = head.ordinals.value(head.row);
         let rows = cursor.current()?;
-        if cursor.older.contains(ordinal) {
+        if cursor.older.contains(ordinal) || cursor.left_out.contains(ordinal) {
             merged.struck_sums.add_row(rows, head.row);
         } else if cursor.refused.contains(ordinal) {
             merged.struck_sums.add_row(rows, head.row);
@@ -117,11 +119,12 @@ struct Cursor<'a> {
     end: usize,
     current: Option<RecordBatch>,
     older: SplitRows<'a>,
+    left_out: SplitRows<'a>,
     refused: SplitRows<'a>,
 }
 
 fn open_cursors(day: i32, extracted: Extracted<'_>) -> Result<Vec<Cursor<'_>>> {
-    let Extracted { staging, checkpoints, older, refused, .. } = extracted;
+    let Extracted { staging, checkpoints, older, left_out, refused, .. } = extracted;
     let mut cursors = Vec::new();
     for checkpoint in checkpoints {
         let split = checkpoint.split.id;
@@ -135,6 +138,7 @@ fn open_cursors(day: i32, extracted: Extracted<'_>) -> Result<Vec<Cursor<'_>>> {
                     end: segment.first_batch + segment.batches,
                     current: None,
                     older: older.of_split(split),
+                    left_out: left_out.of_split(split),
                     refused: refused.of_split(split),
                 });
             }

@@ -32,6 +32,7 @@ mod staged;
 mod uploads;
 mod verify;
 mod write;
+mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,9 +42,10 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::runtime::{Handle, Runtime};
 
+use crate::catalog::Severity;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fx::{Rates, RatesUsed};
-use crate::model::{DataFile, Ledger, ReasonCode, days_of_date};
+use crate::model::{DataFile, Ledger, ReasonCode, ZoneDifference, days_of_date};
 use crate::plan::{DaySelection, Plan};
 use crate::report::{Outcome, RunSummary};
 use crate::sinks::quarantine::write_quarantine;
@@ -66,7 +68,7 @@ use intake::Intake;
 use merge::Extracted;
 use route::ExclusionNames;
 use row_set::RowSet;
-use set_wide::Struck;
+use set_wide::{NotUnique, Struck};
 use write::WrittenDay;
 
 /// How a plan is run.
@@ -209,22 +211,28 @@ impl Running<'_> {
         intake.end_scan_window(self.now());
         progress.enter(Stage::Deduplicating);
         let older = set_wide::older_copies(staging, &checkpoints, &names)?;
-        let rules = plan.contract.unique.len();
+        let rules = &plan.contract.unique;
         let not_unique = set_wide::not_unique(staging, &checkpoints, rules, &older.rows, &names)?;
+        let [left_out, refused] = [Severity::Exclude, Severity::Reject]
+            .map(|severity| NotUnique::rows(&not_unique, severity));
         let mut reasons = refused::reasons(refused::of_splits(staging, &checkpoints, &older.rows))?;
-        let shared = not_unique.iter().map(|struck| struck.rows.len()).sum::<u64>();
+        let refusals = not_unique.iter().filter(|found| found.rule.severity == Severity::Reject);
+        let shared = refusals.map(|found| found.struck.rows.len_without(&left_out)).sum::<u64>();
         if shared > 0 {
             *reasons.entry(ReasonCode::NotUnique.to_string()).or_default() += shared;
         }
-        let mut refused = RowSet::default();
-        not_unique.iter().for_each(|struck| refused.union(&struck.rows));
         let expected = ledger::expected(&checkpoints, &older, &not_unique);
+        let days = days_to_publish(plan.days, &checkpoints);
         Ok(Decided {
-            ledger: ledger::draw_up(&checkpoints, &older, &expected),
+            ledger: ledger::draw_up(&checkpoints, &older, &not_unique, &expected),
+            warnings: warnings(&checkpoints, &not_unique),
+            zone_differences: zones::differences(&plan.contract, &checkpoints, &days),
+            days,
             checkpoints,
             resumed,
             older,
             not_unique,
+            left_out,
             refused,
             reasons,
         })
@@ -245,15 +253,15 @@ impl Running<'_> {
             staging,
             checkpoints: &decided.checkpoints,
             older: &decided.older.rows,
+            left_out: &decided.left_out,
             refused: &decided.refused,
             fx_table: self.rates.as_deref().map(|rates| rates.sha256.as_str()),
         };
-        let days = days_to_publish(plan.days, &decided.checkpoints);
         let days = write::write_days(
             plan,
             extracted,
             &decided.not_unique,
-            &days,
+            &decided.days,
             &destination,
             &self.run_id,
             progress,
@@ -271,12 +279,14 @@ impl Running<'_> {
             quarantined: quarantine.rows,
         };
         gate::sums_agree(&plan.contract, &decided.checkpoints, &days)?;
-        let ledger = ledger::draw_up(&decided.checkpoints, &decided.older, &found);
+        let ledger =
+            ledger::draw_up(&decided.checkpoints, &decided.older, &decided.not_unique, &found);
         gate::balances(&ledger, &decided.ledger)?;
         Ok(Draft {
             quarantine_files,
             reasons: quarantine.reasons,
-            warnings: warnings(&decided.checkpoints),
+            warnings: decided.warnings.clone(),
+            zone_differences: decided.zone_differences.clone(),
             ledger,
             fx: self.rates.as_deref().map(|rates| rates::used(plan, rates, &days)),
             days,
@@ -302,7 +312,6 @@ impl Running<'_> {
     fn try_out(&self, intake: &mut Intake, staging: Staging) -> Result<RunSummary> {
         let decided = self.decide(intake, &staging)?;
         staging.remove()?;
-        let days = days_to_publish(self.plan.days, &decided.checkpoints);
         Ok(RunSummary {
             format_version: 1,
             outcome: Outcome::DryRun,
@@ -313,13 +322,14 @@ impl Running<'_> {
             commit: None,
             target: self.plan.target.clone(),
             as_of: self.plan.as_of.to_string(),
-            days: days.into_iter().map(|day| Ledger::day_key_of(Some(day))).collect(),
+            days: decided.days.iter().map(|day| Ledger::day_key_of(Some(*day))).collect(),
             sources: intake.summaries.clone(),
             refusal: self.over_budget(&decided),
             ledger: decided.ledger,
             reasons: decided.reasons,
-            warnings: warnings(&decided.checkpoints),
+            warnings: decided.warnings,
             fx: self.rates.as_deref().map(|rates| rates::used(self.plan, rates, &[])),
+            zone_differences: decided.zone_differences,
             files: Vec::new(),
             quarantine_files: Vec::new(),
             latest: Vec::new(),
@@ -338,11 +348,18 @@ struct Decided {
     checkpoints: Vec<Checkpoint>,
     /// Splits that an interrupted run had finished.
     resumed: u64,
+    /// Days to publish, days since 1970-01-01, ascending.
+    days: Vec<i32>,
+    /// Zones of the data that another database has otherwise.
+    zone_differences: Vec<ZoneDifference>,
     older: Struck,
-    /// Rows refused by each unique rule.
-    not_unique: Vec<Struck>,
-    /// The same, all rules together.
+    /// Rows found by each unique rule.
+    not_unique: Vec<NotUnique>,
+    /// Those that the rules leave out, all together, and those that they refuse.
+    left_out: RowSet,
     refused: RowSet,
+    /// Rows that rules warn of, by rule.
+    warnings: BTreeMap<String, u64>,
     /// Reasons by code.
     reasons: BTreeMap<String, u64>,
     /// The ledger as the files will have to confirm it.
@@ -355,6 +372,7 @@ struct Draft {
     quarantine_files: Vec<DataFile>,
     reasons: BTreeMap<String, u64>,
     warnings: BTreeMap<String, u64>,
+    zone_differences: Vec<ZoneDifference>,
     ledger: Ledger,
     fx: Option<RatesUsed>,
 }
@@ -377,10 +395,14 @@ fn written_by_split(days: &[WrittenDay]) -> BTreeMap<crate::model::SplitId, u64>
     written
 }
 
-fn warnings(checkpoints: &[Checkpoint]) -> BTreeMap<String, u64> {
+fn warnings(checkpoints: &[Checkpoint], not_unique: &[NotUnique]) -> BTreeMap<String, u64> {
+    let of_rows = checkpoints.iter().flat_map(|checkpoint| &checkpoint.warnings);
+    let of_rows = of_rows.map(|(rule, rows)| (rule.clone(), *rows));
+    let that_warn = not_unique.iter().filter(|found| found.rule.severity == Severity::Warn);
+    let of_sets = that_warn.map(|found| (found.rule.name.to_string(), found.struck.tallied()));
     let mut warnings = BTreeMap::new();
-    for (rule, rows) in checkpoints.iter().flat_map(|checkpoint| &checkpoint.warnings) {
-        *warnings.entry(rule.clone()).or_default() += rows;
+    for (rule, rows) in of_rows.chain(of_sets).filter(|(_, rows)| *rows > 0) {
+        *warnings.entry(rule).or_default() += rows;
     }
     warnings
 }

@@ -56,9 +56,10 @@ pub(super) struct ExclusionNames(Vec<Arc<str>>);
 impl ExclusionNames {
     /// The names for a contract.
     pub(super) fn new(contract: &Contract) -> Self {
-        let rules = contract.rules.iter().map(|rule| Arc::clone(&rule.name));
+        let rules = contract.rules.iter().map(|rule| &rule.name);
+        let unique = contract.unique.iter().map(|rule| &rule.name);
         let own = [OUTSIDE_WINDOW, DELETED_IN_SOURCE].map(Arc::from);
-        Self(own.into_iter().chain(rules).collect())
+        Self(own.into_iter().chain(rules.chain(unique).cloned()).collect())
     }
 
     /// The name at an index of [`Verdict::Excluded`].

@@ -31,9 +31,18 @@ impl RowSet {
         words[word] |= bit;
     }
 
-    /// Rows in the set.
-    pub(super) fn len(&self) -> u64 {
-        self.0.values().flatten().map(|word| u64::from(word.count_ones())).sum()
+    /// Rows in the set that are not in another one.
+    pub(super) fn len_without(&self, other: &Self) -> u64 {
+        let of_split = |(split, words): (&u32, &Vec<u64>)| {
+            let others = other.0.get(split).map_or(&[][..], Vec::as_slice).iter().copied();
+            let others = others.chain(std::iter::repeat(0));
+            words
+                .iter()
+                .zip(others)
+                .map(|(word, other)| u64::from((word & !other).count_ones()))
+                .sum::<u64>()
+        };
+        self.0.iter().map(of_split).sum()
     }
 
     /// Adds the rows of another set.

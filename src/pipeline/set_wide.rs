@@ -10,6 +10,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Date32Type, UInt16Type, UInt32Type, UInt64Type};
 use rayon::prelude::*;
 
+use crate::catalog::{Severity, UniqueRule};
 use crate::error::{ErrorKind, Result, ResultExt};
 use crate::model::SplitId;
 use crate::state::{Checkpoint, Staging, Verdicts};
@@ -47,29 +48,57 @@ pub(super) fn older_copies(
     Ok(Struck::collect(found, &RowSet::default(), names))
 }
 
-/// Strikes, for each unique rule in the contract's order, the candidates that share a value with
-/// another one. A row is tallied under the first rule that strikes it.
+/// Finds, for each unique rule in the contract's order, the candidates that share a value with
+/// another one. A row is tallied under the first rule that takes it away: rules that leave out
+/// come before those that refuse. A rule that warns tallies the rows that stay.
 pub(super) fn not_unique(
     staging: &Staging,
     checkpoints: &[Checkpoint],
-    rules: usize,
+    rules: &[UniqueRule],
     older: &RowSet,
     names: &ExclusionNames,
-) -> Result<Vec<Struck>> {
-    let mut struck: Vec<Struck> = Vec::with_capacity(rules);
-    for rule in 0..rules {
-        let found = per_bucket(|index| {
-            let files = |c| unique_files(c, rule);
-            let rows = key_index::bucket(staging, checkpoints, files, index)?;
+) -> Result<Vec<NotUnique>> {
+    let mut order: Vec<usize> = (0..rules.len()).collect();
+    order.sort_by_key(|rule| match rules[*rule].severity {
+        Severity::Exclude => 0,
+        Severity::Reject => 1,
+        Severity::Warn => 2,
+    });
+    let mut taken = RowSet::default();
+    let mut found = Vec::with_capacity(rules.len());
+    for index in order {
+        let rule = &rules[index];
+        let shared = per_bucket(|bucket| {
+            let files = |c| unique_files(c, index);
+            let rows = key_index::bucket(staging, checkpoints, files, bucket)?;
             let rows = without(&rows, older)?;
             let shared = frames::shared_values(&values(&rows)?)?;
             Ok((rows, shared))
         })?;
-        let mut counted = RowSet::default();
-        struck.iter().for_each(|earlier| counted.union(&earlier.rows));
-        struck.push(Struck::collect(found, &counted, names));
+        let struck = Struck::collect(shared, &taken, names);
+        if rule.severity != Severity::Warn {
+            taken.union(&struck.rows);
+        }
+        found.push((index, NotUnique { rule: rule.clone(), struck }));
     }
-    Ok(struck)
+    found.sort_by_key(|(index, _)| *index);
+    Ok(found.into_iter().map(|(_, found)| found).collect())
+}
+
+/// Rows that share a value which a rule wants unique.
+pub(super) struct NotUnique {
+    pub(super) rule: UniqueRule,
+    pub(super) struck: Struck,
+}
+
+impl NotUnique {
+    /// The rows of all rules of one severity.
+    pub(super) fn rows(all: &[Self], severity: Severity) -> RowSet {
+        let mut rows = RowSet::default();
+        let of_severity = all.iter().filter(|found| found.rule.severity == severity);
+        of_severity.for_each(|found| rows.union(&found.struck.rows));
+        rows
+    }
 }
 
 fn unique_files(checkpoint: &Checkpoint, rule: usize) -> &[crate::state::StagedFile] {
@@ -115,6 +144,11 @@ fn struck_rows(entries: &RecordBatch, struck: &RecordBatch) -> Vec<StruckRow> {
 }
 
 impl Struck {
+    /// Rows that were tallied.
+    pub(super) fn tallied(&self) -> u64 {
+        self.tallies.values().map(Verdicts::rows).sum()
+    }
+
     fn collect(
         buckets: Vec<Vec<StruckRow>>,
         already_counted: &RowSet,

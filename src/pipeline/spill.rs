@@ -9,7 +9,7 @@ use arrow::array::{Array, BinaryArray, Int64Array};
 
 use crate::catalog::Contract;
 use crate::error::Result;
-use crate::model::{Ledger, Position, RowReason, Split, Sums, date_of_days};
+use crate::model::{Ledger, Position, RowReason, Split, Sums, ZoneSpans, date_of_days};
 use crate::sinks::quarantine::{RejectBuilder, RejectedRow};
 use crate::state::{Checkpoint, StagedFile, Verdicts};
 
@@ -59,6 +59,7 @@ pub(super) struct Spill<'a> {
     /// Verdicts of the part that an interrupted run had read.
     resumed_days: BTreeMap<String, Verdicts>,
     warnings: BTreeMap<String, u64>,
+    zones: ZoneSpans,
     sums: Sums,
     runs: RunBuilder,
     index: KeyIndexBuilder,
@@ -79,6 +80,7 @@ impl<'a> Spill<'a> {
             days: BTreeMap::new(),
             resumed_days: BTreeMap::new(),
             warnings: BTreeMap::new(),
+            zones: ZoneSpans::default(),
             sums: Sums::new(&rules.contract.output_schema()),
             runs: RunBuilder::new(rules.columns.clone()),
             index: KeyIndexBuilder::new("keys".to_owned()),
@@ -101,6 +103,7 @@ impl<'a> Spill<'a> {
         spill.rows_read = checkpoint.rows_read;
         spill.resumed_days = checkpoint.days;
         spill.warnings = checkpoint.warnings;
+        spill.zones = checkpoint.zones;
         spill.sums.add_text(&checkpoint.sums)?;
         spill.runs.resume(checkpoint.runs);
         spill.index.resume(checkpoint.indexes);
@@ -122,6 +125,7 @@ impl<'a> Spill<'a> {
         for (rule, rows) in &routed.batch.warnings {
             *self.warnings.entry(rule.clone()).or_default() += rows;
         }
+        self.zones.merge(&routed.batch.zones);
         let columns = &routed.batch.columns;
         let keys = self.rules.key.encode(columns)?;
         let versions = versions(columns, &self.rules.contract.version_field)?;
@@ -201,6 +205,7 @@ impl<'a> Spill<'a> {
             rows_read: self.rows_read,
             days,
             warnings: self.warnings.clone(),
+            zones: self.zones.clone(),
             runs: self.runs.runs().to_vec(),
             indexes: self.index.files().to_vec(),
             unique_values: self.unique.iter().map(|index| index.files().to_vec()).collect(),

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
 
+use crate::catalog::Severity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fx::CurrencyUse;
 use crate::model::{Ledger, Reason, ReasonCode, SplitId, date_of_days};
@@ -19,7 +20,7 @@ use super::candidates::RunColumns;
 use super::keys::KeyEncoder;
 use super::merge::{Extracted, Merged, RefusedRow, merge_day};
 use super::rates::Conversions;
-use super::set_wide::Struck;
+use super::set_wide::NotUnique;
 use super::staged::StagedWriter;
 
 /// Refused rows of a day that are held in memory, bytes.
@@ -44,7 +45,7 @@ pub(super) struct WrittenDay {
 pub(super) fn write_days(
     plan: &Plan,
     extracted: Extracted<'_>,
-    not_unique: &[Struck],
+    not_unique: &[NotUnique],
     days: &[i32],
     destination: &Destination,
     run_id: &str,
@@ -82,9 +83,8 @@ pub(super) fn write_days(
 
 /// Rows of one day that rules over several rows refuse, on their way to a staged file.
 struct RefusedOfDay<'a> {
-    plan: &'a Plan,
     staging: &'a Staging,
-    not_unique: &'a [Struck],
+    not_unique: &'a [NotUnique],
     day: i32,
     columns: RunColumns,
     key: KeyEncoder,
@@ -96,11 +96,10 @@ impl<'a> RefusedOfDay<'a> {
     fn new(
         plan: &'a Plan,
         staging: &'a Staging,
-        not_unique: &'a [Struck],
+        not_unique: &'a [NotUnique],
         day: i32,
     ) -> Result<Self> {
         Ok(Self {
-            plan,
             staging,
             not_unique,
             day,
@@ -136,9 +135,10 @@ impl<'a> RefusedOfDay<'a> {
     }
 
     fn reasons(&self, split: SplitId, row: u64) -> Vec<Reason> {
-        (self.plan.contract.unique.iter().zip(self.not_unique))
-            .filter(|(_, struck)| struck.rows.contains(split, row))
-            .map(|(rule, _)| Reason::of_rule(ReasonCode::NotUnique, &rule.name))
+        (self.not_unique.iter())
+            .filter(|found| found.rule.severity == Severity::Reject)
+            .filter(|found| found.struck.rows.contains(split, row))
+            .map(|found| Reason::of_rule(ReasonCode::NotUnique, &found.rule.name))
             .collect()
     }
 

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fx::RatesUsed;
-use crate::model::{DataFile, Ledger, SourceSummary};
+use crate::model::{DataFile, Ledger, SourceSummary, ZoneDifference};
 
 /// One record of the log, as it lies in `_log/<20 digits>.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct CommitRecord {
     pub committed_at: String,
     /// Version of the time zone database.
     pub tzdb: String,
+    /// Zones of the data of which another time zone database says something else.
+    #[serde(default)]
+    pub zone_differences: Vec<ZoneDifference>,
     /// SHA-256 (hex) of the exchange-rate table; absent when none was used.
     pub fx_table_sha256: Option<String>,
     /// Which rates the rows were converted by; absent when none were, and in records of programs

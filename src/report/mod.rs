@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::fx::RatesUsed;
-use crate::model::{DataFile, Ledger, SourceSummary};
+use crate::model::{DataFile, Ledger, SourceSummary, ZoneDifference};
 
 /// How a run ended, when it did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -61,6 +61,9 @@ pub struct RunSummary {
     pub warnings: BTreeMap<String, u64>,
     /// Which exchange rates were used, when amounts were converted; a dry run has not counted.
     pub fx: Option<RatesUsed>,
+    /// Zones of the data of which another time zone database says something else: readers who have
+    /// it see other days and local times than the run wrote.
+    pub zone_differences: Vec<ZoneDifference>,
     /// Published data files, by day, format and part.
     pub files: Vec<DataFile>,
     /// Files of the quarantine.

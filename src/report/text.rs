@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::table::{Table, count, size};
 use super::{Outcome, RunSummary};
-use crate::model::{Ledger, ReasonCode, Tally};
+use crate::model::{Ledger, ReasonCode, Tally, ZoneDifference};
 
 /// Splits that are listed before the rest is only counted.
 const MAX_SPLITS: usize = 20;
@@ -22,6 +22,7 @@ pub fn render(run: &RunSummary) -> String {
         reasons(&run.reasons),
         conversions(run),
         by_name("Kept, but worth a look (rules that warn)", &run.warnings),
+        zones(&run.zone_differences),
         files(run),
         notes(run),
     ]
@@ -150,6 +151,23 @@ pub fn reasons(counts: &BTreeMap<String, u64>) -> String {
     titled("Why rows were quarantined (a row may have several reasons)", counts.is_empty(), &table)
 }
 
+/// Zones whose rules changed since the databases that readers may have.
+fn zones(differences: &[ZoneDifference]) -> String {
+    let mut table = Table::new("llllll");
+    table.row(["zone", "from", "to", "here", "there", "database"]);
+    for difference in differences {
+        let ZoneDifference { zone, from, to, offset, other_offset, other_tzdb, .. } = difference;
+        let there = other_offset.as_deref().unwrap_or("unknown");
+        let to = match difference.stretches {
+            0 | 1 => to.clone(),
+            several => format!("{to}, in {several} stretches"),
+        };
+        table.row([zone, from, &to, offset, there, other_tzdb]);
+    }
+    let title = "warning: readers with an older time zone database see other days and local times";
+    titled(title, differences.is_empty(), &table)
+}
+
 fn files(run: &RunSummary) -> String {
     let mut table = Table::new("lrrl");
     for file in run.files.iter().chain(&run.quarantine_files) {
@@ -272,6 +290,15 @@ mod tests {
             ]),
             warnings: BTreeMap::from([("total_matches_items".to_owned(), 7)]),
             fx: None,
+            zone_differences: vec![ZoneDifference {
+                zone: "America/Vancouver".to_owned(),
+                other_tzdb: "2025b".to_owned(),
+                from: "2026-11-01T09:00:00Z".to_owned(),
+                to: "2026-11-03T00:00:00Z".to_owned(),
+                stretches: 1,
+                offset: "-07".to_owned(),
+                other_offset: Some("-08".to_owned()),
+            }],
             files: vec![file(
                 "_data/dt=2026-08-01/v-01989000/part-00000.parquet",
                 Some(jiff::civil::date(2026, 8, 1)),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Position, SourcePlan, Split};
+use crate::model::{Position, SourcePlan, Split, ZoneSpans};
 
 /// How live sources were cut when they began to be read, so that an interrupted reading is taken
 /// up with the same splits.
@@ -35,6 +35,8 @@ pub struct Checkpoint {
     pub days: BTreeMap<String, Verdicts>,
     /// Rows that broke a rule of severity `warn`, by rule.
     pub warnings: BTreeMap<String, u64>,
+    /// Zones by which times of rows were told.
+    pub zones: ZoneSpans,
     /// Candidate rows, sorted by (day, key).
     pub runs: Vec<StagedRun>,
     /// Key index of every row whose key and version could be read, a batch a bucket.

@@ -264,6 +264,7 @@ mod tests {
             rows_read: 1,
             days: BTreeMap::new(),
             warnings: BTreeMap::new(),
+            zones: crate::model::ZoneSpans::default(),
             runs: vec![],
             indexes: vec![],
             unique_values: vec![],

@@ -7,20 +7,20 @@ use arrow::datatypes::{DataType, Int16Type, SchemaRef};
 
 use super::Step;
 use super::columns::{column_index, record_batch};
-use crate::catalog::schema::{MISSING_COLUMN, OFFSET_SUFFIX};
+use crate::catalog::schema::{MISSING_COLUMN, OFFSET_SUFFIX, VERDICT_SUFFIX, ZONE_SUFFIX};
 use crate::catalog::{Contract, Derived};
 use crate::error::Result;
 use crate::model::Batch;
 
-/// Decoded columns in, output columns out.
+/// Decoded and resolved columns in, output columns out.
 pub(super) struct DeriveColumns {
     output: SchemaRef,
     origins: Vec<Origin>,
 }
 
-/// What an output column is made of: numbers are decoded columns.
+/// What an output column is made of: numbers are columns of the resolved schema.
 enum Origin {
-    Decoded(usize),
+    Column(usize),
     BusinessDates,
     OffsetMinutes {
         times: usize,
@@ -32,15 +32,21 @@ enum Origin {
 
 impl DeriveColumns {
     pub(super) fn new(contract: &Contract) -> Result<Self> {
-        let decoded = contract.decoded_schema();
-        let index = |name: &str| column_index(contract, &decoded, name);
+        let resolved = contract.resolved_schema();
+        let index = |name: &str| column_index(contract, &resolved, name);
         let output = contract.nullable_output_schema();
         let origins = contract.fields.iter().zip(output.fields()).map(|(field, column)| {
             Ok(match &field.derived {
-                None => Origin::Decoded(index(&field.name)?),
-                Some(Derived::MissingFields) => Origin::Decoded(index(MISSING_COLUMN)?),
+                None => Origin::Column(index(&field.name)?),
+                Some(Derived::MissingFields) => Origin::Column(index(MISSING_COLUMN)?),
                 Some(Derived::BusinessDate) => Origin::BusinessDates,
                 Some(Derived::Converted { .. }) => Origin::Converted(column.data_type().clone()),
+                Some(Derived::TimeVerdict { of }) => {
+                    Origin::Column(index(&format!("{of}{VERDICT_SUFFIX}"))?)
+                }
+                Some(Derived::TimeZone { of }) => {
+                    Origin::Column(index(&format!("{of}{ZONE_SUFFIX}"))?)
+                }
                 Some(Derived::OffsetMinutes { of }) => Origin::OffsetMinutes {
                     times: index(of)?,
                     offsets: index(&format!("{of}{OFFSET_SUFFIX}"))?,
@@ -56,7 +62,7 @@ impl Step for DeriveColumns {
     fn apply(&self, mut batch: Batch) -> Batch {
         let column = |origin: &Origin| -> ArrayRef {
             match origin {
-                Origin::Decoded(index) => Arc::clone(batch.columns.column(*index)),
+                Origin::Column(index) => Arc::clone(batch.columns.column(*index)),
                 Origin::BusinessDates => match &batch.business_dates {
                     Some(days) => Arc::new(days.clone()),
                     None => new_null_array(&DataType::Date32, batch.num_rows()),

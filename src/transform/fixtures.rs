@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::catalog::contract::BusinessDate;
 use crate::catalog::{Contract, Exchange, Field, FieldType, Limits, TimestampType};
-use crate::model::{Batch, RawFormat, RawRows, SplitId};
+use crate::model::{Batch, RawFormat, RawRows, SplitId, ZoneSpans};
 
 /// An optional field without checks.
 pub(super) fn field(name: &str, data_type: FieldType) -> Field {
@@ -78,6 +78,7 @@ pub(super) fn batch_of(columns: RecordBatch) -> Batch {
         reasons: vec![],
         exclusions: vec![],
         warnings: vec![],
+        zones: ZoneSpans::default(),
     }
 }
 

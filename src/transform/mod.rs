@@ -24,7 +24,7 @@ mod fixtures;
 use std::sync::Arc;
 
 pub use conform::output_rows;
-pub use time_zone::{complete_days, instants_of_days};
+pub use time_zone::{complete_days, instants_of_days, zone_differences};
 
 use crate::catalog::Contract;
 use crate::error::Result;
@@ -63,7 +63,7 @@ impl Steps {
     ) -> Result<Self> {
         Ok(Self(vec![
             Box::new(NormalizeText::new(contract)?), // first: a zone's name may need trimming
-            Box::new(ResolveLocalTimes::new(contract)?),
+            Box::new(ResolveLocalTimes::new(contract, days)?),
             Box::new(TellBusinessDates::new(contract)?),
             Box::new(LeaveOutOtherDays::new(days)),
             Box::new(DeriveColumns::new(contract)?), // from here on: the output columns

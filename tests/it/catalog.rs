@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{DataType, Fields};
 use consign::catalog::{
-    Catalog, Contract, describe, describe_json, document, load_contract, parse_contract,
+    Catalog, Contract, advice, describe, describe_json, document, load_contract, parse_contract,
 };
 use consign::error::ErrorKind;
 
@@ -42,6 +42,25 @@ fn contracts_are_described() {
     let in_dollars = load_contract(&schemas().join("exported_orders/v2.odcs.yaml")).unwrap();
     insta::assert_snapshot!("describe_exported_orders_2", describe(&in_dollars));
     insta::assert_snapshot!("describe_everything", describe(&parse_contract(SOUND, "c").unwrap()));
+}
+
+#[test]
+fn rules_that_do_not_say_what_null_means_are_noted() {
+    let advice_to = |from: &str, to: &str| {
+        assert_eq!(SOUND.matches(from).count(), 1, "{from:?} must stand once");
+        advice(&parse_contract(&SOUND.replace(from, to), "c").unwrap())
+    };
+    let reference = "rule `one_reference`: a field of it can be NULL, and such rows stay; say so \
+                     with `whenNull: keep`, or say `whenNull: act`";
+    let heavy = "rule `heavy`: the expression can be NULL, and such rows stay; say so with \
+                 `whenNull: keep`, or say `whenNull: act`";
+    assert_eq!(advice_to("name: parcels\n    log", "name: parcels\n    log"), [reference]);
+    assert_eq!(advice_to("\n          whenNull: act", ""), [heavy, reference]);
+    assert_eq!(advice_to("[reference]}", "[reference], whenNull: keep}"), [""; 0]);
+    let never = "rule `heavy`: `whenNull` is never asked, the expression cannot be NULL";
+    assert_eq!(advice_to("weight > 60.5", "length(parcel_id) > 60"), [never, reference]);
+    let never = "rule `one_reference`: `whenNull` is never asked, a field of it cannot be NULL";
+    assert_eq!(advice_to("[reference]}", "[parcel_id], whenNull: act}"), [never]);
 }
 
 #[test]

@@ -7,3 +7,4 @@ mod interrupted;
 mod published;
 mod rates;
 mod refused;
+mod zones;

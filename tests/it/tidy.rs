@@ -146,6 +146,11 @@ fn misplaced_words(path: &str, text: &str) -> Vec<String> {
                 "unsafe is for the polars bridge alone",
             ),
             rule(
+                r"\bchrono(_tz)?::",
+                |p| p == "src/transform/time_zone/second_opinion.rs",
+                "chrono-tz is asked by the second opinion alone",
+            ),
+            rule(
                 r"\bstd::env\b",
                 |p| p == "src/config/env.rs",
                 "only config/env.rs reads the environment",
@@ -315,6 +320,8 @@ fn misplaced_words_are_found() {
     assert_eq!(count("src/sinks/csv.rs", "use polars::prelude::*;"), 1);
     assert_eq!(count("src/sinks/csv.rs", "unsafe { x }"), 1);
     assert_eq!(count("src/sinks/csv.rs", "#![allow(unsafe_code)] // unsafe"), 0);
+    assert_eq!(count("src/transform/time_zone/second_opinion.rs", "use chrono_tz::Tz;"), 0);
+    assert_eq!(count("src/transform/time_zone/days.rs", "use chrono::Days; chrono_tz::Tz"), 1);
     assert_eq!(count("src/config/env.rs", "std::env::var(x)"), 0);
     assert_eq!(count("src/config/job.rs", "std::env::var(x)"), 1);
     assert_eq!(count("src/decode/bson.rs", "use std::fs::File;"), 1);

@@ -14,11 +14,11 @@ use consign::catalog::contract::BusinessDate;
 use consign::catalog::expression::{BinaryOp, Expr, Literal};
 use consign::catalog::{
     Contract, Derived, Exchange, Field, FieldType, Format, GapFold, Limits, LocalTime, Normalize,
-    Rule, Severity, TextZone, TimestampType, WhenNull,
+    Rule, Severity, TextZone, TimestampType, WhenNull, WrittenOffset,
 };
-use consign::model::{Batch, RawFormat, RawRows, ReasonCode, SplitId};
+use consign::model::{Batch, RawFormat, RawRows, ReasonCode, SplitId, ZoneSpans};
 use consign::plan::DaySelection;
-use consign::transform::{Steps, output_rows, tzdb_version};
+use consign::transform::{Steps, instants_of_days, output_rows, tzdb_version};
 use jiff::civil::{Date, date};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Span, Timestamp};
@@ -71,6 +71,7 @@ fn batch(contract: &Contract, columns: Vec<ArrayRef>) -> Batch {
         reasons: vec![],
         exclusions: vec![],
         warnings: vec![],
+        zones: ZoneSpans::default(),
     }
 }
 
@@ -101,7 +102,7 @@ fn the_days_of_a_zone_share_out_time_without_gap_or_overlap() {
         "UTC",
         "America/New_York",
         "America/St_Johns",
-        "America/Sao_Paulo",
+        "America/Santiago",
         "Europe/Berlin",
         "Europe/Dublin",
         "Africa/Cairo",
@@ -124,6 +125,7 @@ fn the_days_of_a_zone_share_out_time_without_gap_or_overlap() {
 
         let (jiff, chrono) = (TimeZone::get(name).unwrap(), name.parse::<chrono_tz::Tz>().unwrap());
         let mut before = None;
+        let mut interval = (i64::MIN, quarter_hours[0]);
         for (micros, day_number) in quarter_hours.iter().zip(days.unwrap().iter()) {
             let instant = Timestamp::from_microsecond(*micros).unwrap();
             let day_number = day_number.unwrap();
@@ -135,6 +137,16 @@ fn the_days_of_a_zone_share_out_time_without_gap_or_overlap() {
                 (0..=1).contains(&step),
                 "{name} {instant}: {step} days in a quarter of an hour"
             );
+            if before != Some(day_number) {
+                // The day that begins is an interval, and begins where the one before ended.
+                let (from, to) =
+                    instants_of_days(&contract.business_date, day(day_number), day(day_number))
+                        .unwrap();
+                let (from, to) = (from.as_microsecond(), to.as_microsecond());
+                assert!(before.is_none() || from == interval.1, "{name} {instant}");
+                interval = (from, to);
+            }
+            assert!(interval.0 <= *micros && *micros < interval.1, "{name} {instant}");
             before = Some(day_number);
         }
     }
@@ -150,7 +162,12 @@ fn orders() -> Contract {
     let mut day = field("order_date", FieldType::Date);
     (day.derived, day.required) = (Some(Derived::BusinessDate), true);
     let zone = TextZone::Field { field: "time_zone".to_owned(), default: None };
-    let local = LocalTime { zone, gap: GapFold::Reject, fold: GapFold::Earlier };
+    let local = LocalTime {
+        zone,
+        gap: GapFold::Reject,
+        fold: GapFold::Earlier,
+        offset: WrittenOffset::Trust,
+    };
     let mut created_at = field("created_at", timestamp(Some(local)));
     created_at.required = true;
     let mut minutes = field("offset_minutes", FieldType::Integer);
@@ -171,7 +188,7 @@ fn orders() -> Contract {
             left: Box::new(number),
             right: Box::new(thousand),
         },
-        when_null: WhenNull::Keep,
+        when_null: Some(WhenNull::Keep),
         reason: "old".to_owned(),
     }];
     contract

@@ -12,15 +12,25 @@ pub(super) fn read_derived(custom: &Section<'_, '_>) -> Option<Derived> {
     let node = custom.get("derived")?;
     if matches!(node.value, Value::Map(_)) {
         let section = custom.section("derived")?;
-        let converted = Converted::WORDS.into_iter().find(|(word, _)| section.has(word));
-        let derived = match converted {
-            Some((word, part)) => section
-                .required_text(word)
-                .map(|(of, _)| Derived::Converted { of: of.to_owned(), part }),
-            None => section
-                .required_text("offsetMinutes")
-                .map(|(of, _)| Derived::OffsetMinutes { of: of.to_owned() }),
-        };
+        let of = |key| section.text(key).map(|(of, _)| of.to_owned());
+        let of_times = [
+            of("offsetMinutes").map(|of| Derived::OffsetMinutes { of }),
+            of("timeVerdict").map(|of| Derived::TimeVerdict { of }),
+            of("timeZone").map(|of| Derived::TimeZone { of }),
+        ];
+        let of_amounts = Converted::WORDS
+            .into_iter()
+            .filter_map(|(word, part)| Some(Derived::Converted { of: of(word)?, part }));
+        let mut found = of_times.into_iter().flatten().chain(of_amounts);
+        let derived = found.next();
+        if derived.is_none() || found.next().is_some() {
+            let amounts = Converted::WORDS.map(|(word, _)| word).join(", ");
+            let message = format!(
+                "{} must have one of offsetMinutes, timeVerdict, timeZone, {amounts}",
+                section.what
+            );
+            section.mistakes.add(section.line, message);
+        }
         section.finish(&[]);
         return derived;
     }

@@ -12,11 +12,9 @@ use super::lint::Lines;
 use super::mistakes::{Mistakes, did_you_mean};
 use super::money::read_money;
 use super::section::Section;
+use super::timestamp;
 use super::yaml::Node;
-use crate::catalog::contract::{
-    Checks, EpochUnit, Field, FieldType, GapFold, LocalTime, Normalize, SourcePaths, TextZone,
-    TimestampType,
-};
+use crate::catalog::contract::{Checks, Field, FieldType, Normalize, SourcePaths};
 
 /// Where a property stands.
 pub(super) enum Place<'a> {
@@ -230,7 +228,9 @@ fn read_type(
         }
         Logical::Boolean => FieldType::Boolean,
         Logical::Date => FieldType::Date,
-        Logical::Timestamp => FieldType::Timestamp(read_timestamp(section, options, custom, place)),
+        Logical::Timestamp => {
+            FieldType::Timestamp(timestamp::read(section, options, custom, place))
+        }
         Logical::List => {
             checks = options.map(checks::of_list).unwrap_or_default();
             let set = options.is_some_and(|o| o.boolean("uniqueItems"));
@@ -285,69 +285,6 @@ fn read_decimal(section: &Section<'_, '_>, physical: Option<(&str, usize)>) -> O
     };
     section.mistakes.add(line, format!("{why}, not {text:?}"));
     None
-}
-
-fn read_timestamp(
-    section: &Section<'_, '_>,
-    options: Option<&Section<'_, '_>>,
-    custom: &Section<'_, '_>,
-    place: &Place<'_>,
-) -> TimestampType {
-    let (min_micros, max_micros) = match options {
-        Some(options) => checks::of_timestamp(options),
-        None => {
-            let message = format!(
-                "{} needs `logicalTypeOptions` with the `minimum` and `maximum` instant",
-                section.what
-            );
-            section.mistakes.add(section.line, message);
-            (0, 0)
-        }
-    };
-    let epoch = custom.word(
-        "epoch",
-        &[
-            ("seconds", EpochUnit::Seconds),
-            ("milliseconds", EpochUnit::Milliseconds),
-            ("microseconds", EpochUnit::Microseconds),
-        ],
-    );
-    let local = custom.section("localTime").and_then(read_local_time);
-    if custom.has("localTime") && !matches!(place, Place::Top) {
-        custom.mistake("localTime", "only top-level fields can have `localTime`");
-    }
-    TimestampType { epoch, local, min_micros, max_micros }
-}
-
-fn read_local_time(section: Section<'_, '_>) -> Option<LocalTime> {
-    let words =
-        &[("reject", GapFold::Reject), ("earlier", GapFold::Earlier), ("later", GapFold::Later)];
-    for key in ["gap", "fold"] {
-        if !section.has(key) {
-            section.mistake(key, format!("{} has no `{key}`", section.what));
-        }
-    }
-    let (gap, fold) = (section.word("gap", words), section.word("fold", words));
-    let fixed = section.text("zone");
-    let field = section.text("zoneField");
-    let default = section.text("default");
-    for (zone, line) in [fixed, default].into_iter().flatten() {
-        check_zone(zone, line, section.mistakes);
-    }
-    let zone = match (fixed, field) {
-        (Some((zone, _)), None) if default.is_none() => Some(TextZone::Fixed(zone.to_owned())),
-        (None, Some((field, _))) => Some(TextZone::Field {
-            field: field.to_owned(),
-            default: default.map(|(zone, _)| zone.to_owned()),
-        }),
-        _ => {
-            let message = "`localTime` has either a `zone`, or a `zoneField` and maybe a `default`";
-            section.mistakes.add(section.line, message);
-            None
-        }
-    };
-    section.finish(&[]);
-    Some(LocalTime { zone: zone?, gap: gap?, fold: fold? })
 }
 
 fn read_normalize(custom: &Section<'_, '_>, data_type: Option<&FieldType>) -> Vec<Normalize> {

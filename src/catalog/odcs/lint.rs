@@ -5,10 +5,12 @@
 use std::collections::HashMap;
 
 use super::mistakes::{Mistakes, did_you_mean};
-use crate::catalog::contract::{Contract, Derived, Field, FieldType, TextZone};
+use crate::catalog::contract::{
+    Contract, Derived, Field, FieldType, LocalTime, TextZone, TimestampType, WrittenOffset,
+};
 
 /// Names that the ledger uses itself.
-const RESERVED_RULES: &[&str] = &["outside_window"];
+const RESERVED_RULES: &[&str] = &["outside_window", "deleted_in_source"];
 
 /// Where the parts of a contract stand in the file.
 #[derive(Debug, Default)]
@@ -114,6 +116,16 @@ pub(super) fn check(contract: &Contract, lines: &Lines, mistakes: &Mistakes<'_>)
     lint.check_rules();
 }
 
+/// Whether every time that is not refused has a zone.
+fn names_every_zone(local: &LocalTime) -> bool {
+    match &local.zone {
+        TextZone::Fixed(_) => true,
+        TextZone::Field { default, .. } => {
+            default.is_some() && local.offset == WrittenOffset::Reject
+        }
+    }
+}
+
 /// A contract that is looked through.
 pub(super) struct Lint<'a> {
     pub contract: &'a Contract,
@@ -185,16 +197,29 @@ impl Lint<'_> {
                     self.mistakes
                         .add(line, format!("`{name}` holds minutes, it must be an integer"));
                 }
-                let what = format!("`offsetMinutes` of `{name}`:");
-                let Some(of) = self.field(line, &what, of) else { return };
-                if !matches!(of.data_type, FieldType::Timestamp(_)) {
-                    self.mistakes.add(line, format!("{what} `{}` must be a timestamp", of.name));
-                }
-                if field.required && !of.required {
-                    let message =
-                        format!("`{name}` is required, but it is null where `{}` is", of.name);
+                self.check_time_of(field, line, "offsetMinutes", of);
+            }
+            Some(Derived::TimeVerdict { of }) => {
+                self.check_text(field, line, "a word");
+                let of = self.check_time_of(field, line, "timeVerdict", of);
+                if let Some((of, TimestampType { local: None, .. })) = of {
+                    let message = format!("`{name}`: without `localTime` all of `{of}` is exact");
                     self.mistakes.add(line, message);
                 }
+            }
+            Some(Derived::TimeZone { of }) => {
+                self.check_text(field, line, "the name of a zone");
+                let Some((of, written)) = self.check_time_of(field, line, "timeZone", of) else {
+                    return;
+                };
+                let message = match &written.local {
+                    None => format!("`{name}`: without `localTime` no zone of `{of}` is known"),
+                    Some(local) if field.required && !names_every_zone(local) => {
+                        format!("`{name}` is required, but it is null where no zone is known")
+                    }
+                    Some(_) => return,
+                };
+                self.mistakes.add(line, message);
             }
             Some(Derived::MissingFields) => {
                 let is_texts = matches!(&field.data_type, FieldType::List { element, .. }
@@ -205,6 +230,35 @@ impl Lint<'_> {
                 }
             }
         }
+    }
+
+    fn check_text(&self, field: &Field, line: usize, holds: &str) {
+        if !matches!(field.data_type, FieldType::Text) {
+            let message = format!("`{}` holds {holds}, it must be a string", field.name);
+            self.mistakes.add(line, message);
+        }
+    }
+
+    /// The timestamp called `of` that `field` is derived from, by its name and form.
+    fn check_time_of<'c>(
+        &'c self,
+        field: &Field,
+        line: usize,
+        setting: &str,
+        of: &str,
+    ) -> Option<(&'c str, &'c TimestampType)> {
+        let what = format!("`{setting}` of `{}`:", field.name);
+        let of = self.field(line, &what, of)?;
+        let FieldType::Timestamp(written) = &of.data_type else {
+            self.mistakes.add(line, format!("{what} `{}` must be a timestamp", of.name));
+            return None;
+        };
+        if field.required && !of.required {
+            let message =
+                format!("`{}` is required, but it is null where `{}` is", field.name, of.name);
+            self.mistakes.add(line, message);
+        }
+        Some((&of.name, written))
     }
 
     fn check_rules(&self) {

@@ -13,6 +13,7 @@ mod rules;
 mod section;
 #[cfg(test)]
 mod tests;
+mod timestamp;
 mod yaml;
 
 use std::path::Path;

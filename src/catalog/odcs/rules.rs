@@ -36,6 +36,11 @@ const KEYS: &[&str] = &[
     "unit",
 ];
 
+const SEVERITIES: &[(&str, Severity)] =
+    &[("reject", Severity::Reject), ("exclude", Severity::Exclude), ("warn", Severity::Warn)];
+
+const OUTCOMES_OF_NULL: &[(&str, WhenNull)] = &[("keep", WhenNull::Keep), ("act", WhenNull::Act)];
+
 /// The rules of `dataset`. Their expressions are checked against `fields`, when these are whole.
 pub(super) fn read(
     dataset: &Section<'_, '_>,
@@ -78,17 +83,13 @@ fn read_rule(section: Section<'_, '_>, name: &str, fields: Option<&Vec<Field>>) 
         }
     }
     section.word("engine", &[("consign", ())]);
-    let severity = section.word(
-        "severity",
-        &[("reject", Severity::Reject), ("exclude", Severity::Exclude), ("warn", Severity::Warn)],
-    );
+    let severity = section.word("severity", SEVERITIES);
     let reason = read_reason(&section);
     let mut expression = None;
     let mut when_null = None;
     if let Some(implementation) = section.section("implementation") {
         expression = implementation.required_text("expression");
-        when_null =
-            implementation.word("whenNull", &[("keep", WhenNull::Keep), ("act", WhenNull::Act)]);
+        when_null = implementation.word("whenNull", OUTCOMES_OF_NULL);
         implementation.finish(&[]);
     }
     section.finish(PROSE_KEYS);
@@ -100,7 +101,7 @@ fn read_rule(section: Section<'_, '_>, name: &str, fields: Option<&Vec<Field>>) 
         severity: severity?,
         text: text.to_owned(),
         expression: compiled.ok()?,
-        when_null: when_null.unwrap_or(WhenNull::Keep),
+        when_null,
         reason,
     })
 }
@@ -114,7 +115,7 @@ fn compile(text: &str, fields: Option<&Vec<Field>>) -> Result<Expr, String> {
     }
 }
 
-/// A `duplicateValues` metric of the standard's own library.
+/// A `duplicateValues` metric of the standard's own library; it rejects unless it says otherwise.
 fn read_unique(section: Section<'_, '_>, name: &str) -> Option<UniqueRule> {
     for key in ["metric", "mustBe", "arguments"] {
         if !section.has(key) {
@@ -124,19 +125,21 @@ fn read_unique(section: Section<'_, '_>, name: &str) -> Option<UniqueRule> {
     section.word("metric", &[("duplicateValues", ())]);
     section.word("mustBe", &[("0", ())]);
     section.word("unit", &[("rows", ())]);
-    section.word("severity", &[("reject", ())]);
+    let severity = section.word("severity", SEVERITIES).unwrap_or(Severity::Reject);
     let reason = read_reason(&section);
     let mut fields = Vec::new();
+    let mut when_null = None;
     if let Some(arguments) = section.section("arguments") {
         fields = arguments.texts("properties").into_iter().map(|(f, _)| f.to_owned()).collect();
         if fields.is_empty() {
             let message = format!("{} names no `properties`", section.what);
             section.mistakes.add(arguments.line, message);
         }
+        when_null = arguments.word("whenNull", OUTCOMES_OF_NULL);
         arguments.finish(&[]);
     }
     section.finish(PROSE_KEYS);
-    Some(UniqueRule { name: Arc::from(name), fields, reason })
+    Some(UniqueRule { name: Arc::from(name), severity, fields, when_null, reason })
 }
 
 fn read_reason(section: &Section<'_, '_>) -> String {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int16Array, TimestampMicrosecondArray};
 
-use crate::catalog::{EpochUnit, TimestampType};
+use crate::catalog::schema::UTC_DESIGNATOR;
+use crate::catalog::{EpochUnit, TimestampType, WrittenOffset};
 use crate::decode::civil::{Instant, parse_instant};
 use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH, exact};
@@ -17,6 +18,8 @@ use crate::model::ReasonCode;
 #[derive(Debug)]
 pub(super) struct TimestampColumn {
     form: TimestampType,
+    /// What is kept for a time that names no offset of a zone.
+    utc_minutes: i16,
     micros: Cells<i64>,
     offset_minutes: Cells<i16>,
     finished_offsets: Option<Int16Array>,
@@ -24,7 +27,15 @@ pub(super) struct TimestampColumn {
 
 impl TimestampColumn {
     pub fn new(form: TimestampType) -> Self {
-        Self { form, micros: Cells::new(), offset_minutes: Cells::new(), finished_offsets: None }
+        let is_held_against_zone =
+            form.local.as_ref().is_some_and(|local| local.offset == WrittenOffset::Reject);
+        Self {
+            form,
+            utc_minutes: if is_held_against_zone { UTC_DESIGNATOR } else { 0 },
+            micros: Cells::new(),
+            offset_minutes: Cells::new(),
+            finished_offsets: None,
+        }
     }
 
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
@@ -36,15 +47,20 @@ impl TimestampColumn {
 
     fn read(&self, value: Value<'_>, cx: &mut Context) -> Result<Instant, Misfit> {
         let instant = match (value.kind(), self.form.epoch) {
-            (Kind::Text(text), _) => parse_instant(text.decode(&mut cx.scratch))?,
+            (Kind::Text(text), _) => {
+                let text = text.decode(&mut cx.scratch);
+                let instant = parse_instant(text)?;
+                match text.last() {
+                    Some(b'Z' | b'z') => self.utc(instant.micros),
+                    _ => instant,
+                }
+            }
             (Kind::Millis(millis), _) => {
                 let micros = millis.checked_mul(1_000).ok_or(out_of_range(Some(millis)))?;
-                Instant { micros, offset_minutes: Some(0) }
+                self.utc(micros)
             }
             (Kind::Null | Kind::Boolean(_), _) | (_, None) => return Err(TYPE_MISMATCH),
-            (_, Some(unit)) => {
-                Instant { micros: epoch_micros(value, unit, cx)?, offset_minutes: Some(0) }
-            }
+            (_, Some(unit)) => self.utc(epoch_micros(value, unit, cx)?),
         };
         if instant.offset_minutes.is_none() {
             // The range is checked when the instant is known.
@@ -57,6 +73,10 @@ impl TimestampColumn {
             return Err(out_of_range(Some(instant.micros.div_euclid(1_000))));
         }
         Ok(instant)
+    }
+
+    fn utc(&self, micros: i64) -> Instant {
+        Instant { micros, offset_minutes: Some(self.utc_minutes) }
     }
 
     pub fn append_null(&mut self) {

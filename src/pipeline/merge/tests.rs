@@ -60,8 +60,7 @@ fn split(id: u32) -> Split {
 fn merged(
     rows: &[Vec<(i32, String, u64)>],
     spill_rows: usize,
-    older: &RowSet,
-    refused: &RowSet,
+    [older, left_out, refused]: [&RowSet; 3],
 ) -> (Vec<String>, Vec<u64>, u64) {
     let contract = users();
     let root = tempfile::tempdir().unwrap();
@@ -80,6 +79,7 @@ fn merged(
             rows_read: rows.len() as u64,
             days: BTreeMap::new(),
             warnings: BTreeMap::new(),
+            zones: crate::model::ZoneSpans::default(),
             runs: {
                 runs.flush(&dir).unwrap();
                 runs.runs().to_vec()
@@ -95,6 +95,7 @@ fn merged(
         staging: &staging,
         checkpoints: &checkpoints,
         older,
+        left_out,
         refused,
         fx_table: None,
     };
@@ -126,6 +127,7 @@ proptest! {
         days in prop::collection::vec(0..3i32, 0..200),
         spill_rows in 1..60usize,
         struck in prop::collection::vec((0..2u32, 0..100u64), 0..20),
+        left_out_rows in prop::collection::vec((0..2u32, 0..100u64), 0..20),
         refused_rows in prop::collection::vec((0..2u32, 0..100u64), 0..20),
     ) {
         // Keys are scattered over both splits, so that runs interleave.
@@ -135,15 +137,19 @@ proptest! {
             let ordinal = (i / 2) as u64;
             rows[i % 2].push((*day, key, ordinal));
         }
-        let (mut older, mut refused) = (RowSet::default(), RowSet::default());
-        struck.iter().for_each(|(split, row)| older.insert(SplitId(*split), *row));
-        refused_rows.iter().for_each(|(split, row)| refused.insert(SplitId(*split), *row));
+        let [older, left_out, refused] = [struck, left_out_rows, refused_rows].map(|rows| {
+            let mut set = RowSet::default();
+            rows.iter().for_each(|(split, row)| set.insert(SplitId(*split), *row));
+            set
+        });
 
         let mut expected = Vec::new();
         let mut expected_refused = 0;
         for (split, rows) in (0u32..).zip(&rows) {
             for (day, key, row) in rows {
-                if *day != 1 || older.contains(SplitId(split), *row) {
+                let is_dropped =
+                    [&older, &left_out].iter().any(|set| set.contains(SplitId(split), *row));
+                if *day != 1 || is_dropped {
                     continue;
                 }
                 if refused.contains(SplitId(split), *row) {
@@ -154,7 +160,7 @@ proptest! {
             }
         }
         expected.sort();
-        let (ids, handed_over, emitted) = merged(&rows, spill_rows, &older, &refused);
+        let (ids, handed_over, emitted) = merged(&rows, spill_rows, [&older, &left_out, &refused]);
         prop_assert_eq!(emitted, ids.len() as u64);
         prop_assert_eq!(ids, expected);
         prop_assert_eq!(handed_over.len(), expected_refused);

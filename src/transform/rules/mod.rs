@@ -15,8 +15,8 @@ use arrow::record_batch::RecordBatch;
 
 use super::Step;
 use super::findings::{Findings, reasons_of};
-use crate::catalog::expression::Expr;
-use crate::catalog::{Contract, Derived, Rule, Severity, WhenNull};
+use crate::catalog::expression::{BinaryOp, Expr};
+use crate::catalog::{Contract, Derived, Rule, Severity, UniqueRule, WhenNull};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Batch, Reason, ReasonCode, RowExclusion, RowReason};
 
@@ -45,18 +45,44 @@ impl JudgeRules {
 
     fn new(contract: &Contract, wanted: impl Fn(Severity) -> bool) -> Result<Self> {
         let no_rows = RecordBatch::new_empty(contract.nullable_output_schema());
-        let rules = contract.rules.iter().filter(|rule| wanted(rule.severity));
-        let judges = rules.map(|rule| {
+        let of_unique = contract.unique.iter().filter_map(about_null);
+        let rules = contract.rules.iter().cloned().chain(of_unique);
+        let judges = rules.filter(|rule| wanted(rule.severity)).map(|rule| {
             if bind(&rule.expression, &no_rows).is_none() {
                 let message = "a rule of the contract names a field that is not in the output";
                 return Err(Error::new(ErrorKind::Usage, message)
                     .with("dataset", contract.label())
                     .with("rule", &rule.name));
             }
-            Ok(Judge { rule: rule.clone(), fields: read_fields(contract, &rule.expression) })
+            Ok(Judge { fields: read_fields(contract, &rule.expression), rule })
         });
         Ok(Self(judges.collect::<Result<_>>()?))
     }
+}
+
+/// What a unique rule says of a row on its own: that it acts where one of its fields is NULL.
+fn about_null(unique: &UniqueRule) -> Option<Rule> {
+    let is_null = |name: &String| Expr::IsNull {
+        expr: Box::new(Expr::Field(vec![name.clone()])),
+        negated: false,
+    };
+    let either = |left, right| Expr::Binary {
+        op: BinaryOp::Or,
+        left: Box::new(left),
+        right: Box::new(right),
+    };
+    let some_null = unique.fields.iter().map(is_null).reduce(either)?;
+    (unique.null_outcome() == WhenNull::Act).then(|| Rule {
+        name: Arc::clone(&unique.name),
+        severity: unique.severity,
+        text: some_null.to_string(),
+        expression: match unique.severity {
+            Severity::Exclude => some_null,
+            Severity::Reject | Severity::Warn => Expr::Not(Box::new(some_null)),
+        },
+        when_null: None,
+        reason: unique.reason.clone(),
+    })
 }
 
 /// Top-level fields that an expression is about, and those they are derived from.
@@ -66,7 +92,9 @@ fn read_fields(contract: &Contract, expression: &Expr) -> Vec<String> {
     let derived = fields.iter().filter_map(|name| contract.field(name)?.derived.as_ref());
     let origins = derived.flat_map(|derived| match derived {
         Derived::BusinessDate => vec![contract.business_date.field.clone()],
-        Derived::OffsetMinutes { of } => vec![of.clone()],
+        Derived::OffsetMinutes { of } | Derived::TimeVerdict { of } | Derived::TimeZone { of } => {
+            vec![of.clone()]
+        }
         Derived::MissingFields => vec![],
         Derived::Converted { of, .. } => {
             let money = contract.field(of).and_then(|amount| amount.money.as_ref());
@@ -154,7 +182,7 @@ impl Judge {
         let severity = self.rule.severity;
         match expression.holds(row as usize) {
             Ok(Some(holds)) => (holds == (severity == Severity::Exclude)).then_some(severity),
-            Ok(None) => (self.rule.when_null == WhenNull::Act).then_some(severity),
+            Ok(None) => (self.rule.null_outcome() == WhenNull::Act).then_some(severity),
             Err(Overflow) if severity == Severity::Exclude => Some(Severity::Reject),
             Err(Overflow) => Some(severity),
         }

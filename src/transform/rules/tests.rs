@@ -6,7 +6,7 @@ use arrow::datatypes::DataType;
 use proptest::prelude::*;
 
 use super::*;
-use crate::catalog::expression::{BinaryOp, Literal};
+use crate::catalog::expression::Literal;
 use crate::catalog::schema::arrow_field;
 use crate::catalog::{Field, FieldType};
 use crate::transform::fixtures::{batch_of, contract, field, list, reasons};
@@ -29,7 +29,7 @@ fn logical(value: Option<bool>) -> Expr {
 
 fn rule(name: &str, severity: Severity, when_null: WhenNull, expression: Expr) -> Rule {
     let (text, reason) = (String::new(), String::new());
-    Rule { name: Arc::from(name), severity, text, expression, when_null, reason }
+    Rule { name: Arc::from(name), severity, text, expression, when_null: Some(when_null), reason }
 }
 
 /// What an expression without fields comes to.

@@ -1,20 +1,17 @@
-//! Civil days as intervals of instants: when a day begins and ends in a zone, and which days are
-//! over.
+//! Business dates as intervals of instants: when days begin and end, and which are over.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use super::zone;
+use super::stretches::Stretches;
+use super::{MICROS_PER_DAY, zone};
 use crate::catalog::BusinessDate;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::{date_of_days, days_of_date};
 
-/// Longest time that clocks are set back at a border of days.
-const LONGEST_FOLD: SignedDuration = SignedDuration::from_hours(3);
-
-/// An interval that holds every instant of the business dates `first` to `last`, from its first
-/// instant to the first behind it. Where clocks are changed close to midnight it is wider: rows
-/// that are not of these days are told by their date.
+/// The interval of the business dates `first` to `last`, from its first instant to the first
+/// behind it. Every instant in it is of one of these days, and none outside it.
 ///
 /// # Errors
 /// `Usage` when the zone is not known or the days lie at the end of the calendar.
@@ -25,10 +22,13 @@ pub fn instants_of_days(
 ) -> Result<(Timestamp, Timestamp)> {
     let zone = zone_of(dates)?;
     let behind = last.tomorrow().map_err(|e| beyond(last).with_source(e))?;
-    let (from, to) = (start_of(first, &zone)?, start_of(behind, &zone)?);
-    let from = if changes_near(from, &zone) { from - LONGEST_FOLD } else { from };
-    let to = if changes_near(to, &zone) { to + LONGEST_FOLD } else { to };
-    Ok((from, to))
+    let midnight = |day: Date| i64::from(days_of_date(day)) * MICROS_PER_DAY;
+    let stretches = Stretches::new(&zone, midnight(first), midnight(behind));
+    let start_of = |day: Date| {
+        let micros = stretches.start_of(days_of_date(day).into()).ok_or_else(|| beyond(day))?;
+        Timestamp::from_microsecond(micros).map_err(|e| beyond(day).with_source(e))
+    };
+    Ok((start_of(first)?, start_of(behind)?))
 }
 
 /// The newest `count` business dates that had been over for `lag` at `as_of`, as first and last.
@@ -45,7 +45,11 @@ pub fn complete_days(
     let until = as_of.checked_sub(lag).map_err(|e| {
         Error::new(ErrorKind::Usage, "the lag of the slice reaches beyond time").with_source(e)
     })?;
-    let open = zone.to_datetime(until).date();
+    let civil = zone.to_datetime(until).date();
+    let micros = until.as_microsecond();
+    let stretch = Stretches::new(&zone, micros, micros).at(micros);
+    let open = stretch.and_then(|stretch| date_of_days(i32::try_from(stretch.day(micros)).ok()?));
+    let open = open.ok_or_else(|| beyond(civil))?;
     let back = |days: u32| {
         let span = i32::try_from(days).unwrap_or(i32::MAX).days();
         open.checked_sub(span).map_err(|e| beyond(open).with_source(e))
@@ -58,18 +62,6 @@ fn zone_of(dates: &BusinessDate) -> Result<TimeZone> {
         Error::new(ErrorKind::Usage, "the contract names a time zone that is not known")
             .with("zone", &dates.zone)
     })
-}
-
-fn start_of(day: Date, zone: &TimeZone) -> Result<Timestamp> {
-    let start = day.to_zoned_datetime(zone.clone()).map_err(|e| beyond(day).with_source(e))?;
-    Ok(start.timestamp())
-}
-
-fn changes_near(midnight: Timestamp, zone: &TimeZone) -> bool {
-    let before = midnight - LONGEST_FOLD;
-    zone.following(before)
-        .next()
-        .is_some_and(|change| change.timestamp() <= midnight + LONGEST_FOLD)
 }
 
 fn beyond(day: Date) -> Error {
@@ -86,30 +78,22 @@ mod tests {
     }
 
     #[test]
-    fn days_are_as_long_as_their_zone_makes_them() {
-        let hours = |zone: &str, day| {
-            let (from, to) = instants_of_days(&in_zone(zone), day, day).unwrap();
+    fn the_interval_of_days_is_theirs_to_the_instant() {
+        let minutes = |zone: &str, first, last| {
+            let (from, to) = instants_of_days(&in_zone(zone), first, last).unwrap();
             to.duration_since(from).as_mins()
         };
-        assert_eq!(hours("America/New_York", date(2026, 8, 1)), 24 * 60);
-        // Clocks are changed at 2 o'clock, which is close to midnight: three hours more.
-        assert_eq!(hours("America/New_York", date(2026, 3, 8)), (23 + 3) * 60);
-        assert_eq!(hours("Australia/Lord_Howe", date(2026, 7, 1)), 24 * 60);
-    }
-
-    #[test]
-    fn the_interval_holds_every_instant_of_its_day() {
-        for name in ["America/St_Johns", "Australia/Lord_Howe", "Africa/Cairo", "Asia/Beirut"] {
-            let zone = zone(name).unwrap();
-            let mut at: Timestamp = "2009-10-20T00:00:00Z".parse().unwrap();
-            let end: Timestamp = "2010-11-20T00:00:00Z".parse().unwrap();
-            while at < end {
-                let day = zone.to_datetime(at).date();
-                let (from, to) = instants_of_days(&in_zone(name), day, day).unwrap();
-                assert!(from <= at && at < to, "{name}: {at} is of {day}: {from} to {to}");
-                at += SignedDuration::from_secs(597);
-            }
-        }
+        let (spring, autumn) = (date(2026, 3, 8), date(2026, 11, 1));
+        assert_eq!(minutes("America/New_York", date(2026, 8, 1), date(2026, 8, 2)), 48 * 60);
+        assert_eq!(minutes("America/New_York", spring, spring), 23 * 60);
+        assert_eq!(minutes("America/New_York", autumn, autumn), 25 * 60);
+        assert_eq!(
+            minutes("Australia/Lord_Howe", date(2026, 4, 5), date(2026, 4, 5)),
+            24 * 60 + 30
+        );
+        assert_eq!(minutes("Pacific/Apia", date(2011, 12, 30), date(2011, 12, 30)), 0);
+        let end = instants_of_days(&in_zone("UTC"), Date::MAX, Date::MAX);
+        assert_eq!(end.unwrap_err().kind(), ErrorKind::Usage);
     }
 
     #[test]

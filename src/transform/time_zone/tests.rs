@@ -1,14 +1,24 @@
-use arrow::array::{ArrayRef, StringArray};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int16Array, StringArray};
+use arrow::datatypes::{Int16Type, TimestampMicrosecondType};
+use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::tz::Offset;
 
 use super::*;
-use crate::catalog::LocalTime;
+use crate::catalog::schema::UTC_DESIGNATOR;
+use crate::catalog::{Derived, FieldType, GapFold, LocalTime, TextZone, WrittenOffset};
+use crate::error::ErrorKind;
+use crate::model::{Batch, Reason, ReasonCode, RowReason};
+use crate::plan::DaySelection;
+use crate::transform::Step;
 use crate::transform::fixtures::{batch, contract, field, reasons, times, timestamp};
 
 /// `created_at` under a policy, and the field `time_zone` that may name the zone.
 fn contract_with(zone: TextZone, gap: GapFold, fold: GapFold) -> Contract {
     let FieldType::Timestamp(mut written) = timestamp() else { panic!() };
-    written.local = Some(LocalTime { zone, gap, fold });
+    written.local = Some(LocalTime { zone, gap, fold, offset: WrittenOffset::Trust });
     let created_at = field("created_at", FieldType::Timestamp(written));
     contract(vec![created_at, field("time_zone", FieldType::Text)])
 }
@@ -35,7 +45,7 @@ fn local_rows(contract: &Contract, rows: &[(&str, Option<&str>)]) -> Batch {
 type Resolved = (Vec<Option<(String, i16)>>, Vec<(u32, &'static str, String)>);
 
 fn resolve(contract: &Contract, rows: Batch) -> Resolved {
-    let rows = ResolveLocalTimes::new(contract).unwrap().apply(rows);
+    let rows = ResolveLocalTimes::new(contract, DaySelection::Found).unwrap().apply(rows);
     let instants = rows.columns.column(0).as_primitive::<TimestampMicrosecondType>();
     let minutes = rows.columns.column(2).as_primitive::<Int16Type>();
     let resolved = instants.iter().zip(minutes).map(|(instant, minutes)| {
@@ -151,7 +161,7 @@ fn the_range_holds_for_the_instant_and_not_for_the_local_time() {
         ("2000-01-01T00:30", Some("Europe/Berlin")),    // 1999-12-31T23:30Z
     ];
     let contract = contract_with(named(), GapFold::Reject, GapFold::Reject);
-    let step = ResolveLocalTimes::new(&contract).unwrap();
+    let step = ResolveLocalTimes::new(&contract, DaySelection::Found).unwrap();
     let rows = step.apply(local_rows(&contract, &rows));
     assert_eq!(reasons(&rows), [(1, "timestamp_out_of_range", "created_at".to_owned())]);
     assert_eq!(rows.reasons[0].reason.raw_millis, Some(946_683_000_000));
@@ -162,7 +172,7 @@ fn the_range_holds_for_the_instant_and_not_for_the_local_time() {
 fn a_zone_of_the_contract_that_is_not_known_is_a_mistake_of_the_contract() {
     let fixed = TextZone::Fixed("Europe/Belrin".to_owned());
     let contract = contract_with(fixed, GapFold::Reject, GapFold::Reject);
-    let error = ResolveLocalTimes::new(&contract).err().unwrap();
+    let error = ResolveLocalTimes::new(&contract, DaySelection::Found).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("Europe/Belrin"));
 }
@@ -187,17 +197,168 @@ fn business_dates_are_civil_dates_in_the_zone_of_the_contract() {
     assert_eq!(days.iter().collect::<Vec<_>>(), expected);
 }
 
+/// The contract of [`contract_with`], with columns for verdict and zone, and offsets held or not.
+fn contract_that_tells(zone: TextZone, gap: GapFold, offset: WrittenOffset) -> Contract {
+    let mut contract = contract_with(zone, gap, GapFold::Later);
+    if let FieldType::Timestamp(written) = &mut contract.fields[0].data_type
+        && let Some(local) = &mut written.local
+    {
+        local.offset = offset;
+    }
+    let of = || "created_at".to_owned();
+    for (name, derived) in
+        [("verdict", Derived::TimeVerdict { of: of() }), ("zone", Derived::TimeZone { of: of() })]
+    {
+        contract.fields.push(field(name, FieldType::Text));
+        contract.fields.last_mut().unwrap().derived = Some(derived);
+    }
+    contract
+}
+
+/// Rows of instants, the offsets they were written with, and the zones they name.
+fn rows_with(contract: &Contract, rows: &[(&str, Option<i16>, Option<&str>)]) -> Batch {
+    let columns: Vec<ArrayRef> = vec![
+        times(rows.iter().map(|row| Some(micros_of_local(row.0))).collect()),
+        Arc::new(rows.iter().map(|row| row.2).collect::<StringArray>()),
+        Arc::new(rows.iter().map(|row| row.1).collect::<Int16Array>()),
+    ];
+    batch(contract, columns, rows.len())
+}
+
+/// Minutes, verdict and zone of each row.
+fn told(rows: &Batch) -> Vec<(Option<i16>, Option<&str>, Option<&str>)> {
+    let minutes = rows.columns.column(2).as_primitive::<Int16Type>();
+    let [verdicts, zones] = [3, 4].map(|column| rows.columns.column(column).as_string::<i32>());
+    minutes.iter().zip(verdicts).zip(zones).map(|((m, v), z)| (m, v, z)).collect()
+}
+
 #[test]
-fn the_offsets_of_a_zone_are_jiffs_over_the_whole_range() {
-    let (first, last) = (946_684_800_000_000, 4_102_444_800_000_000); // 2000 to 2100
-    for name in ["America/New_York", "Africa/Casablanca", "Asia/Kathmandu", "Pacific/Apia", "UTC"] {
+fn every_row_says_how_its_instant_came_about() {
+    let contract = contract_that_tells(named(), GapFold::Earlier, WrittenOffset::Trust);
+    let rows = rows_with(
+        &contract,
+        &[
+            ("2026-04-05T01:45", None, LORD_HOWE),
+            ("2026-10-04T02:15", None, LORD_HOWE),
+            ("2026-07-01T12:00", None, Some("europe/berlin")),
+            ("2026-07-01T12:00", Some(0), Some("Europe/Berlin")),
+            ("2026-07-01T12:00", Some(-300), None),
+            ("2026-07-01T12:00", Some(-300), Some("Mars")),
+            ("2026-07-01T12:00", None, Some("Mars")),
+        ],
+    );
+    let rows = ResolveLocalTimes::new(&contract, DaySelection::Found).unwrap().apply(rows);
+    assert_eq!(rows.columns.schema(), contract.resolved_schema());
+    let expected = [
+        (Some(630), Some("fold_later"), LORD_HOWE),
+        (Some(660), Some("gap_shifted"), LORD_HOWE),
+        (Some(120), Some("unique"), Some("Europe/Berlin")),
+        (Some(0), Some("exact"), Some("Europe/Berlin")),
+        (Some(-300), Some("exact"), None),
+        (Some(-300), Some("exact"), None),
+        (None, None, None),
+    ];
+    assert_eq!(told(&rows), expected);
+    assert_eq!(reasons(&rows), [(6, "zone_unknown", "created_at".to_owned())]);
+}
+
+#[test]
+fn an_offset_that_its_zone_never_had_is_refused_when_the_contract_says_so() {
+    let default = Some("Asia/Kolkata".to_owned());
+    let zone = TextZone::Field { field: "time_zone".to_owned(), default };
+    let contract = contract_that_tells(zone, GapFold::Reject, WrittenOffset::Reject);
+    let berlin = Some("Europe/Berlin");
+    let rows = rows_with(
+        &contract,
+        &[
+            ("2026-07-01T12:00", Some(120), berlin),
+            ("2026-07-01T12:00", Some(60), berlin), // that of winter
+            ("2026-03-29T01:00", Some(120), berlin), // the first instant of summer
+            ("2026-03-29T00:59:59.999999", Some(120), berlin),
+            ("2026-07-01T12:00", Some(0), berlin),
+            ("2026-07-01T12:00", Some(UTC_DESIGNATOR), berlin),
+            ("2026-07-01T12:00", Some(330), None), // that of the default
+            ("2026-07-01T12:00", Some(120), None),
+            ("2026-07-01T12:00", Some(120), Some("Mars")),
+            ("2026-07-01T12:00", None, berlin),
+        ],
+    );
+    let rows = ResolveLocalTimes::new(&contract, DaySelection::Found).unwrap().apply(rows);
+    let refused = (None, None, None);
+    let expected = [
+        (Some(120), Some("exact"), berlin),
+        refused,
+        (Some(120), Some("exact"), berlin),
+        refused,
+        refused,
+        (Some(0), Some("exact"), berlin),
+        (Some(330), Some("exact"), Some("Asia/Kolkata")),
+        refused,
+        refused,
+        (Some(120), Some("unique"), berlin),
+    ];
+    assert_eq!(told(&rows), expected);
+    let found: Vec<_> = reasons(&rows).into_iter().map(|(row, code, _)| (row, code)).collect();
+    let not_of_zone = "offset_not_of_zone";
+    let expected =
+        [1, 3, 4, 7].map(|row| (row, not_of_zone)).into_iter().chain([(8, "zone_unknown")]);
+    assert_eq!(found, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn zones_are_noted_with_the_instants_of_the_days_asked_for() {
+    let contract = contract_with(named(), GapFold::Reject, GapFold::Earlier);
+    let rows = [
+        ("2026-07-01T05:00", Some("Europe/Berlin")), // the evening before in New York
+        ("2026-07-01T12:00", Some("Europe/Berlin")),
+        ("2026-07-01T13:00", Some("Asia/Tokyo")),
+        ("2026-07-02T05:59", Some("Europe/Berlin")), // 23:59 of the same day there
+        ("2026-07-02T06:00", Some("Europe/Berlin")),
+    ];
+    let day = jiff::civil::date(2026, 7, 1);
+    let spans = |days| {
+        let step = ResolveLocalTimes::new(&contract, days).unwrap();
+        let zones = step.apply(local_rows(&contract, &rows)).zones;
+        let hour = |micros: i64| Timestamp::from_microsecond(micros).unwrap().to_string();
+        zones
+            .iter()
+            .map(|(zone, span)| (zone.to_owned(), hour(span.first_micros), hour(span.last_micros)))
+            .collect::<Vec<_>>()
+    };
+    let span = |zone: &str, first: &str, last: &str| {
+        (zone.to_owned(), format!("2026-07-0{first}:00Z"), format!("2026-07-0{last}:00Z"))
+    };
+    let tokyo = span("Asia/Tokyo", "1T04:00", "1T04:00");
+    let asked_for = spans(DaySelection::Range { first: day, last: day });
+    assert_eq!(asked_for, [tokyo.clone(), span("Europe/Berlin", "1T10:00", "2T03:59")]);
+    let all = spans(DaySelection::Found);
+    assert_eq!(all, [tokyo, span("Europe/Berlin", "1T03:00", "2T04:00")]);
+}
+
+#[test]
+fn what_is_remembered_of_a_zone_changes_no_instant() {
+    // A step of minutes around every change of a year, by way of one batch and row by row.
+    for name in ["Australia/Lord_Howe", "America/St_Johns", "Africa/Casablanca", "Pacific/Apia"] {
+        let rows: Vec<_> = (micros_of_local("2011-01-01T00:00")
+            ..micros_of_local("2012-02-01T00:00"))
+            .step_by(13 * 60 * 1_000_000)
+            .collect();
+        let contract =
+            contract_with(TextZone::Fixed(name.to_owned()), GapFold::Later, GapFold::Later);
+        let columns: Vec<ArrayRef> = vec![
+            times(rows.iter().copied().map(Some).collect()),
+            Arc::new(StringArray::from(vec![None::<&str>; rows.len()])),
+            Arc::new(Int16Array::from(vec![None; rows.len()])),
+        ];
+        let resolved = ResolveLocalTimes::new(&contract, DaySelection::Found)
+            .unwrap()
+            .apply(batch(&contract, columns, rows.len()));
+        let instants = resolved.columns.column(0).as_primitive::<TimestampMicrosecondType>();
         let zone = zone(name).unwrap();
-        let offsets = ZoneOffsets::new(&zone, first, last);
-        for micros in (first..=last).step_by(27 * 3_600 * 1_000_000) {
-            let instant = Timestamp::from_microsecond(micros).unwrap();
-            let offset = i64::from(zone.to_offset(instant).seconds()) * MICROS_PER_SECOND;
-            let expected = (micros + offset).div_euclid(MICROS_PER_DAY);
-            assert_eq!(offsets.day(micros).map(i64::from), Some(expected), "{name} {instant}");
+        for (local, instant) in rows.iter().zip(instants) {
+            let local = Offset::UTC.to_datetime(Timestamp::from_microsecond(*local).unwrap());
+            let expected = zone.to_ambiguous_timestamp(local).later().unwrap().as_microsecond();
+            assert_eq!(instant, Some(expected), "{name} {local}");
         }
     }
 }

@@ -611,6 +611,69 @@ fn in_custom_properties() {
 }
 
 #[test]
+fn in_columns_derived_from_a_time() {
+    let derived = "{offsetMinutes: created_at}";
+    check(&[
+        (
+            derived,
+            "{timeVerdict: created_at}",
+            &["-1 `offset_minutes` holds a word, it must be a string"],
+        ),
+        (
+            derived,
+            "{timeZone: created_at}",
+            &["-1 `offset_minutes` holds the name of a zone, it must be a string"],
+        ),
+        (
+            derived,
+            "{timeVerdict: created_at, timeZone: created_at}",
+            &[
+                "-1 `offset_minutes` holds a word, it must be a string",
+                "+0 `derived` of field `offset_minutes` must have one of offsetMinutes, timeVerdict, timeZone",
+            ],
+        ),
+        (
+            derived,
+            "{}",
+            &[
+                "+0 `derived` of field `offset_minutes` must have one of offsetMinutes, timeVerdict, timeZone",
+            ],
+        ),
+        (
+            derived,
+            "{timeVerdikt: created_at}",
+            &[
+                "+0 `derived` of field `offset_minutes` must have one of offsetMinutes, timeVerdict, timeZone",
+                "+0 `derived` of field `offset_minutes` has no key \"timeVerdikt\" (did you mean \"timeVerdict\"?)",
+            ],
+        ),
+        (
+            "logicalType: integer\n        customProperties:\n          - property: derived\n            value: {offsetMinutes: created_at}",
+            "logicalType: string\n        customProperties:\n          - property: derived\n            value: {timeVerdict: updated_at}",
+            &["+2 `offset_minutes`: without `localTime` all of `updated_at` is exact"],
+        ),
+        (
+            "logicalType: integer\n        customProperties:\n          - property: derived\n            value: {offsetMinutes: created_at}",
+            "logicalType: string\n        customProperties:\n          - property: derived\n            value: {timeZone: updated_at}",
+            &["+2 `offset_minutes`: without `localTime` no zone of `updated_at` is known"],
+        ),
+        (
+            "logicalType: integer\n        customProperties:\n          - property: derived\n            value: {offsetMinutes: created_at}",
+            "logicalType: string\n        required: true\n        customProperties:\n          - property: derived\n            value: {timeZone: created_at}",
+            &["+3 `offset_minutes` is required, but it is null where no zone is known"],
+        ),
+        (
+            "gap: later, fold: reject}",
+            "gap: later, fold: reject, offset: keep}",
+            &[
+                "+0 `offset` of `localTime` of field `created_at` must be one of trust, reject, not \"keep\"",
+            ],
+        ),
+        ("gap: later, fold: reject}", "gap: later, fold: reject, offset: reject}", &[]),
+    ]);
+}
+
+#[test]
 fn in_rules() {
     check(&[
         (
@@ -627,6 +690,25 @@ fn in_rules() {
             "- name: heavy",
             "- name: outside_window",
             &["+0 a rule may not be called `outside_window`: the ledger uses it"],
+        ),
+        (
+            "- name: heavy",
+            "- name: deleted_in_source",
+            &["+0 a rule may not be called `deleted_in_source`: the ledger uses it"],
+        ),
+        (
+            "arguments: {properties: [reference]}",
+            "arguments: {properties: [reference], whenNull: reject}",
+            &[
+                "+0 `whenNull` of `arguments` of rule `one_reference` must be one of keep, act, not \"reject\"",
+            ],
+        ),
+        (
+            "metric: duplicateValues",
+            "metric: duplicateValues\n        severity: warning",
+            &[
+                "+1 `severity` of rule `one_reference` must be one of reject, exclude, warn, not \"warning\"",
+            ],
         ),
         (
             "type: custom",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use consign::catalog::contract::BusinessDate;
 use consign::catalog::{
     Contract, Derived, EpochUnit, Exchange, Field, FieldType, GapFold, Limits, LocalTime,
-    SourcePaths, TextZone, TimestampType,
+    SourcePaths, TextZone, TimestampType, WrittenOffset,
 };
 
 /// 2000-01-01 and 2100-01-01 in microseconds since 1970.
@@ -49,7 +49,12 @@ pub fn epoch(unit: EpochUnit) -> FieldType {
 
 pub fn local() -> FieldType {
     let zone = TextZone::Fixed("America/New_York".to_owned());
-    let local = LocalTime { zone, gap: GapFold::Reject, fold: GapFold::Earlier };
+    let local = LocalTime {
+        zone,
+        gap: GapFold::Reject,
+        fold: GapFold::Earlier,
+        offset: WrittenOffset::Trust,
+    };
     FieldType::Timestamp(TimestampType { local: Some(local), ..timestamp() })
 }
 

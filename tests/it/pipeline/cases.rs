@@ -129,6 +129,9 @@ fn ledger(summary: &RunSummary) -> String {
         "# ledger\nread {} = written {} + quarantined {} + excluded {} + deduplicated {}\n",
         run.read, run.written, run.quarantined, run.excluded, run.deduplicated
     );
+    for (day, tally) in &summary.ledger.by_day {
+        text.push_str(&format!("day {day}: read {} written {}\n", tally.read, tally.written));
+    }
     for (rule, rows) in &run.excluded_by_rule {
         text.push_str(&format!("excluded by {rule}: {rows}\n"));
     }
@@ -139,6 +142,13 @@ fn ledger(summary: &RunSummary) -> String {
         text.push_str(&format!(
             "converted from {currency}: {} by rates of {} to {}, at most {} days old\n",
             used.rows, used.oldest_rate, used.newest_rate, used.greatest_age_days
+        ));
+    }
+    for found in &summary.zone_differences {
+        let there = found.other_offset.as_deref().unwrap_or("unknown");
+        text.push_str(&format!(
+            "zone {} is {} here and {there} in {} from {} to {}\n",
+            found.zone, found.offset, found.other_tzdb, found.from, found.to
         ));
     }
     text

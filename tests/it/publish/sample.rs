@@ -52,6 +52,7 @@ impl Run<'_> {
             as_of: "2026-08-03T00:00:00Z".to_owned(),
             committed_at: "2026-08-03T00:00:09Z".to_owned(),
             tzdb: "2026a".to_owned(),
+            zone_differences: vec![],
             fx_table_sha256: None,
             fx: None,
             sources: vec![],
