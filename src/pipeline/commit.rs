@@ -208,5 +208,6 @@ pub(super) fn summary(
         latest: publication.latest,
         resumed_splits,
         elapsed_ms: run.elapsed_ms(),
+        stage_ms: run.progress.stage_ms(),
     }
 }

@@ -11,7 +11,7 @@ use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FileFormat, Ledger, SplitId, Sums, Tally};
 use crate::plan::{DELETED_IN_SOURCE, OUTSIDE_WINDOW, RejectBudget};
-use crate::sinks::{Destination, WrittenFile, compare, filtered_rows, quarantine, reread};
+use crate::sinks::{Destination, WrittenFile, compare, filtered_rows, quarantine, reread_compared};
 use crate::state::Checkpoint;
 
 use super::write::WrittenDay;
@@ -73,7 +73,7 @@ pub(super) fn reopen(
 ) -> Result<BTreeMap<String, u64>> {
     let files: Vec<&WrittenFile> = days.iter().flat_map(|day| &day.files).collect();
     files.par_iter().with_max_len(1).try_for_each(|written| -> Result<()> {
-        let found = reread(destination, &written.file, contract)?;
+        let found = reread_compared(destination, &written.file, contract)?;
         compare(&written.file, &found)?;
         for probe in &written.probes {
             let rows = filtered_rows(destination, &written.file, probe)?;

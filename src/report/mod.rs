@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::model::{DataFile, Ledger, SourceSummary};
+use crate::telemetry::Stage;
 
 /// How a run ended, when it did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -68,4 +69,6 @@ pub struct RunSummary {
     pub resumed_splits: u64,
     /// Wall time, milliseconds.
     pub elapsed_ms: u64,
+    /// Wall time by stage, milliseconds.
+    pub stage_ms: BTreeMap<Stage, u64>,
 }

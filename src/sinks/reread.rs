@@ -2,10 +2,10 @@
 //!
 //! Shares with the writers only the object and the contract. Reads in bounded memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::AsArray;
-use arrow::datatypes::Decimal128Type;
+use arrow::array::{AsArray, RecordBatch, RecordBatchReader};
+use arrow::datatypes::{Decimal128Type, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::file::statistics::Statistics;
 
@@ -41,13 +41,45 @@ pub struct Reread {
 /// `Verification` when the file is missing, altered or not of the contract's schema;
 /// `Permission` and `Transient` from the store.
 pub fn reread(destination: &Destination, file: &DataFile, contract: &Contract) -> Result<Reread> {
+    let schema = contract.output_schema();
+    let every_column: Vec<usize> = (0..schema.fields().len()).collect();
+    read(destination, file, contract, &every_column)
+}
+
+/// As [`reread`], but of a Parquet file only the columns are decoded that [`compare`] looks at: the
+/// key and what is summed. All of its bytes are read all the same.
+///
+/// # Errors
+/// As [`reread`].
+pub fn reread_compared(
+    destination: &Destination,
+    file: &DataFile,
+    contract: &Contract,
+) -> Result<Reread> {
+    let schema = contract.output_schema();
+    let sums = Sums::new(&schema);
+    let key = contract.key.iter().filter_map(|name| schema.index_of(name).ok());
+    let compared: BTreeSet<usize> = key.chain(sums.columns()).collect();
+    read(destination, file, contract, &compared.into_iter().collect::<Vec<_>>())
+}
+
+fn read(
+    destination: &Destination,
+    file: &DataFile,
+    contract: &Contract,
+    columns: &[usize],
+) -> Result<Reread> {
     let object = StoredObject::open(destination, &file.path)?;
     let sha256 = object.require_unaltered(file)?;
-    let mut contents = Contents::new(contract);
-    match file.format {
-        FileFormat::Parquet => contents.read_parquet(&object, contract)?,
-        FileFormat::Csv => contents.read_csv(&object, contract)?,
-    }
+    let schema = contract.output_schema();
+    let contents = match file.format {
+        FileFormat::Parquet => read_parquet(&object, contract, columns)?,
+        FileFormat::Csv => {
+            let mut contents = Contents::new(contract, &schema);
+            contents.read_csv(&object, contract)?;
+            contents
+        }
+    };
     let (min_key, max_key) = contents.keys.unzip();
     Ok(Reread {
         bytes: object.bytes,
@@ -90,32 +122,42 @@ struct Contents {
     sums: Sums,
 }
 
+fn read_parquet(object: &StoredObject, contract: &Contract, columns: &[usize]) -> Result<Contents> {
+    let reader = object.parquet()?;
+    let schema = contract.output_schema();
+    if reader.schema().fields() != schema.fields() {
+        return Err(Error::new(
+            ErrorKind::Verification,
+            "a file does not have the schema of its contract",
+        )
+        .with("file", object.name())
+        .with("contract", contract.label()));
+    }
+    let mask = ProjectionMask::roots(reader.parquet_schema(), columns.iter().copied());
+    let reader = reader.with_projection(mask).build().map_err(|e| object.unreadable(e))?;
+    let mut contents = Contents::new(contract, &reader.schema());
+    for rows in reader {
+        contents.add(&rows.map_err(|e| object.unreadable(e))?);
+    }
+    Ok(contents)
+}
+
 impl Contents {
-    fn new(contract: &Contract) -> Self {
-        let schema = contract.output_schema();
+    /// Of rows with the columns of `schema`, among them the key's and those that are summed.
+    fn new(contract: &Contract, schema: &Schema) -> Self {
         let key = contract.key.iter().filter_map(|name| schema.index_of(name).ok());
-        Self { key: key.collect(), rows: 0, keys: None, sums: Sums::new(&schema) }
+        Self { key: key.collect(), rows: 0, keys: None, sums: Sums::new(schema) }
     }
 
-    fn read_parquet(&mut self, object: &StoredObject, contract: &Contract) -> Result<()> {
-        let reader = object.parquet()?;
-        if reader.schema().fields() != contract.output_schema().fields() {
-            return Err(Error::new(
-                ErrorKind::Verification,
-                "a file does not have the schema of its contract",
-            )
-            .with("file", object.name())
-            .with("contract", contract.label()));
-        }
-        for rows in reader.build().map_err(|e| object.unreadable(e))? {
-            let rows = rows.map_err(|e| object.unreadable(e))?;
-            let Some(last_row) = rows.num_rows().checked_sub(1) else { continue };
-            self.sums.add(&rows);
-            self.rows += rows.num_rows() as u64;
-            let last = key_text(&rows, &self.key, last_row, FormulaGuard::Off);
-            self.note_keys(|key| key_text(&rows, key, 0, FormulaGuard::Off), last);
-        }
-        Ok(())
+    fn add(&mut self, rows: &RecordBatch) {
+        let Some(last_row) = rows.num_rows().checked_sub(1) else { return };
+        self.sums.add(rows);
+        self.rows += rows.num_rows() as u64;
+        let last = key_text(rows, &self.key, last_row, FormulaGuard::Off);
+        self.keys = Some(match self.keys.take() {
+            Some((first, _)) => (first, last),
+            None => (key_text(rows, &self.key, 0, FormulaGuard::Off), last),
+        });
     }
 
     fn read_csv(&mut self, object: &StoredObject, contract: &Contract) -> Result<()> {
@@ -151,13 +193,6 @@ impl Contents {
             *greatest = csv_key(&last, &self.key);
         }
         Ok(())
-    }
-
-    fn note_keys(&mut self, first: impl FnOnce(&[usize]) -> String, last: String) {
-        self.keys = Some(match self.keys.take() {
-            Some((first, _)) => (first, last),
-            None => (first(&self.key), last),
-        });
     }
 }
 
