@@ -27,7 +27,7 @@ pub const MIN_MEMORY_BYTES: u64 = 64_000_000;
 /// Size at which the next file is begun, when the job names none.
 pub const DEFAULT_TARGET_BYTES: u64 = 256_000_000;
 /// Size of a Parquet row group, when the job names none.
-pub const DEFAULT_ROW_GROUP_BYTES: u64 = 64_000_000;
+pub const DEFAULT_ROW_GROUP_BYTES: u64 = 32_000_000;
 
 /// A job, valid in itself. Places are as typed; a relative one counts from the project root.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,26 +1,26 @@
 //! Candidate rows on their way to disk: runs sorted by (day, key), cut at day borders.
 
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, BinaryArray, BinaryBuilder, Date32Array, RecordBatch, UInt64Array,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Date32Array, RecordBatch, UInt64Array,
 };
-use arrow::compute::{interleave_record_batch, take_record_batch};
+use arrow::compute::{interleave, take_record_batch};
 use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef, UInt64Type};
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::state::{DaySegment, StagedRun};
 
+use super::keys::key_prefix;
 use super::route::{Routed, Verdict};
 use super::staged::StagedWriter;
 
 /// Rows of a staged batch, of which a merge holds one for each run…
 const MAX_BATCH_ROWS: usize = 1024;
 /// …or fewer, when rows are large: about this many bytes.
-const MAX_BATCH_BYTES: usize = 4 << 20;
+const MAX_BATCH_BYTES: usize = 128 << 10;
 
 /// The columns of a run: the output columns, then those that only the pipeline sees.
 #[derive(Debug, Clone)]
@@ -152,23 +152,22 @@ impl RunBuilder {
         let name = format!("run-{:03}.arrow", self.runs.len());
         let mut file = StagedWriter::create(dir, name, &self.columns.schema)?;
         let order = self.sorted();
-        let batches: Vec<&RecordBatch> = self.held.iter().collect();
         let row_bytes = (self.bytes / order.len().max(1)).max(1);
         let batch_rows = (MAX_BATCH_BYTES / row_bytes).clamp(1, MAX_BATCH_ROWS);
+        let places: Vec<_> = order.iter().map(|place| (place.batch, place.row)).collect();
+        let rows = self.columns.batch(gather(std::mem::take(&mut self.held), &places)?)?;
         let mut days = Vec::new();
-        let mut written = 0;
-        for (day, range) in self.days_of(&order) {
-            let first_batch = written;
-            for rows in order[range].chunks(batch_rows) {
-                let rows = interleave_record_batch(&batches, rows)
-                    .or_err(ErrorKind::Unexpected, "could not sort candidates")?;
-                file.write(&rows)?;
-                written += 1;
+        let (mut first_row, mut first_batch) = (0, 0);
+        for of_day in order.chunk_by(|a, b| a.day == b.day) {
+            let batches = of_day.len().div_ceil(batch_rows);
+            for batch in of_day.chunks(batch_rows) {
+                file.write(&rows.slice(first_row, batch.len()))?;
+                first_row += batch.len();
             }
-            days.push(DaySegment { day, first_batch, batches: written - first_batch });
+            days.push(DaySegment { day: of_day[0].day, first_batch, batches });
+            first_batch += batches;
         }
         self.runs.push(StagedRun { file: file.finish()?, days });
-        self.held.clear();
         self.bytes = 0;
         Ok(())
     }
@@ -183,31 +182,53 @@ impl RunBuilder {
         &self.runs
     }
 
-    /// Positions (batch, row) of what is held, by day, key and source order.
-    fn sorted(&self) -> Vec<(usize, usize)> {
+    /// Places of what is held, by day, key and source order.
+    fn sorted(&self) -> Vec<Place> {
         let sort_columns: Vec<_> = (self.held.iter())
             .map(|b| (self.columns.days(b), self.columns.keys(b), self.columns.rows(b)))
             .collect();
-        let mut order: Vec<(usize, usize)> = (self.held.iter().enumerate())
-            .flat_map(|(batch, rows)| (0..rows.num_rows()).map(move |row| (batch, row)))
-            .collect();
-        let at = |(batch, row): (usize, usize)| {
-            let (days, keys, rows) = sort_columns[batch];
-            (days.value(row), keys.value(row), rows.value(row))
+        let mut order = Vec::with_capacity(self.held.iter().map(RecordBatch::num_rows).sum());
+        for (batch, (days, keys, _)) in sort_columns.iter().enumerate() {
+            order.extend((0..keys.len()).map(|row| Place {
+                prefix: key_prefix(keys.value(row)),
+                day: days.value(row),
+                batch,
+                row,
+            }));
+        }
+        let in_full = |place: &Place| {
+            let (_, keys, rows) = sort_columns[place.batch];
+            (keys.value(place.row), rows.value(place.row))
         };
-        order.sort_unstable_by(|a, b| at(*a).cmp(&at(*b)));
+        order.sort_unstable_by(|a, b| {
+            let by_prefix = (a.day, a.prefix).cmp(&(b.day, b.prefix));
+            by_prefix.then_with(|| in_full(a).cmp(&in_full(b)))
+        });
         order
     }
+}
 
-    fn days_of(&self, order: &[(usize, usize)]) -> Vec<(i32, Range<usize>)> {
-        let day = |&(batch, row): &(usize, usize)| self.columns.days(&self.held[batch]).value(row);
-        let mut start = 0;
-        (order.chunk_by(|a, b| day(a) == day(b)))
-            .map(|rows| {
-                let range = start..start + rows.len();
-                start = range.end;
-                (day(&rows[0]), range)
-            })
-            .collect()
+/// The rows at `places`, column by column: one column of many rows fits the processor's caches, all
+/// of them do not. A column is let go when it is copied, so the copy does not double what is held.
+fn gather(held: Vec<RecordBatch>, places: &[(usize, usize)]) -> Result<Vec<ArrayRef>> {
+    let mut columns: Vec<_> =
+        held.into_iter().map(|rows| rows.into_parts().1.into_iter()).collect();
+    let mut gathered = Vec::new();
+    loop {
+        let parts: Vec<ArrayRef> = columns.iter_mut().filter_map(Iterator::next).collect();
+        if parts.is_empty() {
+            return Ok(gathered);
+        }
+        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+        let column = interleave(&parts, places);
+        gathered.push(column.or_err(ErrorKind::Unexpected, "could not sort candidates")?);
     }
+}
+
+/// Where a held row lies, and what it is sorted by first: most rows need no look at their batch.
+struct Place {
+    day: i32,
+    prefix: u128,
+    batch: usize,
+    row: usize,
 }

@@ -212,5 +212,6 @@ pub(super) fn summary(
         latest: publication.latest,
         resumed_splits,
         elapsed_ms: run.elapsed_ms(),
+        stage_ms: run.progress.stage_ms(),
     }
 }

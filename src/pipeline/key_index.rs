@@ -173,12 +173,15 @@ fn with_split(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
+fn bucket_of(key: &[u8]) -> usize {
+    // Upper bits are the well-mixed ones; the shift leaves 6 bits, the buckets' number.
+    usize::try_from(hash(key) >> 58).unwrap_or(0)
+}
+
 /// FNV-1a, because a resumed run must deal as the interrupted one did, whatever compiler built
 /// either: the standard hasher promises no such thing.
-fn bucket_of(key: &[u8]) -> usize {
-    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+pub(super) fn hash(key: &[u8]) -> u64 {
+    key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    // Upper bits are the well-mixed ones; the shift leaves 6 bits, the buckets' number.
-    usize::try_from(hash >> 58).unwrap_or(0)
+    })
 }

@@ -77,6 +77,17 @@ impl KeyEncoder {
     }
 }
 
+/// The first bytes of a key as a number: keys that differ in them compare as the numbers do, and
+/// most keys do. Of equal numbers the bytes decide.
+pub(super) fn key_prefix(key: &[u8]) -> u128 {
+    if let Some(bytes) = key.first_chunk() {
+        return u128::from_be_bytes(*bytes);
+    }
+    let mut bytes = [0; size_of::<u128>()];
+    bytes[..key.len()].copy_from_slice(key);
+    u128::from_be_bytes(bytes)
+}
+
 /// The version of each row: integers as they are, instants as µs since 1970 UTC.
 pub(super) fn versions(rows: &RecordBatch, field: &str) -> Result<Int64Array> {
     let column = rows.column_by_name(field).ok_or_else(|| {

@@ -19,6 +19,7 @@ use crate::state::{Checkpoint, Staging};
 use crate::transform::output_rows;
 
 use super::candidates::RunColumns;
+use super::keys::key_prefix;
 use super::row_set::{RowSet, SplitRows};
 use super::staged::StagedReader;
 
@@ -78,6 +79,7 @@ pub(super) fn merge_day(
         heap.extend(cursor.next_batch(&columns)?.map(|batch| batch.head(index, cursor.split)));
     }
     let mut chunk = Chunk::new(contract, &columns, cursors.len());
+    let mut emitted = vec![0_u64; cursors.len()];
     let mut merged =
         Merged { emitted: BTreeMap::new(), struck_sums: Sums::new(&contract.output_schema()) };
     while let Some(mut head) = heap.peek_mut() {
@@ -90,14 +92,13 @@ pub(super) fn merge_day(
             merged.struck_sums.add_row(rows, head.row);
             refuse(&RefusedRow { split: cursor.split, row: ordinal, rows, index: head.row })?;
         } else {
-            *merged.emitted.entry(cursor.split).or_default() += 1;
+            emitted[head.cursor] += 1;
             chunk.push(head.cursor, rows, head.row);
             if chunk.is_full() {
                 emit(&chunk.take()?)?;
             }
         }
-        head.row += 1;
-        if head.row == head.keys.len() {
+        if !head.advance() {
             chunk.leave_batch(head.cursor);
             match cursor.next_batch(&columns)? {
                 Some(batch) => *head = batch.head(head.cursor, cursor.split),
@@ -107,6 +108,9 @@ pub(super) fn merge_day(
     }
     if !chunk.is_empty() {
         emit(&chunk.take()?)?;
+    }
+    for (cursor, rows) in cursors.iter().zip(emitted).filter(|(_, rows)| *rows > 0) {
+        *merged.emitted.entry(cursor.split).or_default() += rows;
     }
     Ok(merged)
 }
@@ -176,7 +180,8 @@ struct BatchColumns {
 
 impl BatchColumns {
     fn head(self, cursor: usize, split: SplitId) -> Head {
-        Head { keys: self.keys, ordinals: self.rows, row: 0, split, cursor }
+        let prefix = key_prefix(self.keys.value(0));
+        Head { keys: self.keys, ordinals: self.rows, row: 0, prefix, split, cursor }
     }
 }
 
@@ -185,11 +190,22 @@ struct Head {
     keys: BinaryArray,
     ordinals: UInt64Array,
     row: usize,
+    prefix: u128,
     split: SplitId,
     cursor: usize,
 }
 
 impl Head {
+    /// Goes to the next row of the batch, if there is one.
+    fn advance(&mut self) -> bool {
+        self.row += 1;
+        let has_next = self.row < self.keys.len();
+        if has_next {
+            self.prefix = key_prefix(self.keys.value(self.row));
+        }
+        has_next
+    }
+
     fn position(&self) -> (&[u8], SplitId, u64) {
         (self.keys.value(self.row), self.split, self.ordinals.value(self.row))
     }
@@ -197,7 +213,8 @@ impl Head {
 
 impl Ord for Head {
     fn cmp(&self, other: &Self) -> Ordering {
-        other.position().cmp(&self.position())
+        let by_prefix = other.prefix.cmp(&self.prefix);
+        by_prefix.then_with(|| other.position().cmp(&self.position()))
     }
 }
 
@@ -242,7 +259,7 @@ impl Chunk {
     fn push(&mut self, cursor: usize, rows: &RecordBatch, row: usize) {
         let (place, row_bytes) = *self.places[cursor].get_or_insert_with(|| {
             self.batches.push(rows.clone());
-            (self.batches.len() - 1, rows.get_array_memory_size() / rows.num_rows())
+            (self.batches.len() - 1, data_bytes(rows) / rows.num_rows())
         });
         self.picked.push((place, row));
         self.bytes += row_bytes;
@@ -275,6 +292,13 @@ impl Chunk {
         self.bytes = 0;
         output_rows(&rows, &self.output)
     }
+}
+
+/// Bytes of the values of a batch. The size of its buffers says nothing: those of a staged batch are
+/// all cut from one, which would count for each column.
+fn data_bytes(rows: &RecordBatch) -> usize {
+    let columns = rows.columns().iter().map(|column| column.to_data().get_slice_memory_size());
+    columns.filter_map(Result::ok).sum()
 }
 
 #[cfg(test)]

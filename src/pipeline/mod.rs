@@ -335,6 +335,7 @@ impl Running<'_> {
             latest: Vec::new(),
             resumed_splits: decided.resumed,
             elapsed_ms: self.elapsed_ms(),
+            stage_ms: self.progress.stage_ms(),
         })
     }
 

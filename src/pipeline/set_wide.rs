@@ -3,7 +3,7 @@
 //! Owns going through the staged indexes bucket by bucket. Does not own the comparison itself
 //! (`transform::frames`) nor what is done with the rows (`merge`, `refused`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -38,13 +38,11 @@ pub(super) fn older_copies(
     checkpoints: &[Checkpoint],
     names: &ExclusionNames,
 ) -> Result<Struck> {
-    let found = per_bucket(|index| {
-        let rows = key_index::bucket(staging, checkpoints, |c| &c.indexes, index)?;
-        let keys = [column::KEY, column::VERSION, column::SPLIT, column::ROW];
-        let compared = deletions::with_versions(&rows)?;
-        let older = frames::older_copies(&project(&compared, &keys)?)?;
-        Ok((rows, older))
-    })?;
+    let keys = [column::KEY, column::VERSION, column::SPLIT, column::ROW];
+    let found = per_bucket(
+        |index| key_index::bucket(staging, checkpoints, |c| &c.indexes, index),
+        |rows| frames::older_copies(&project(&deletions::with_versions(rows)?, &keys)?),
+    )?;
     Ok(Struck::collect(found, &RowSet::default(), names))
 }
 
@@ -68,13 +66,11 @@ pub(super) fn not_unique(
     let mut found = Vec::with_capacity(rules.len());
     for index in order {
         let rule = &rules[index];
-        let shared = per_bucket(|bucket| {
-            let files = |c| unique_files(c, index);
-            let rows = key_index::bucket(staging, checkpoints, files, bucket)?;
-            let rows = without(&rows, older)?;
-            let shared = frames::shared_values(&values(&rows)?)?;
-            Ok((rows, shared))
-        })?;
+        let files = |c| unique_files(c, index);
+        let shared = per_bucket(
+            |bucket| without(&key_index::bucket(staging, checkpoints, files, bucket)?, older),
+            |rows| frames::shared_values(&values(rows)?),
+        )?;
         let struck = Struck::collect(shared, &taken, names);
         if rule.severity != Severity::Warn {
             taken.union(&struck.rows);
@@ -105,16 +101,34 @@ fn unique_files(checkpoint: &Checkpoint, rule: usize) -> &[crate::state::StagedF
     checkpoint.unique_values.get(rule).map_or(&[], Vec::as_slice)
 }
 
+/// The rows that `strike` finds among the entries of each bucket whose key stands more than once.
 fn per_bucket(
-    find: impl Fn(usize) -> Result<(RecordBatch, RecordBatch)> + Sync,
+    read: impl Fn(usize) -> Result<RecordBatch> + Sync,
+    strike: impl Fn(&RecordBatch) -> Result<RecordBatch> + Sync,
 ) -> Result<Vec<Vec<StruckRow>>> {
     (0..BUCKETS)
         .into_par_iter()
         .map(|index| {
-            let (entries, struck) = find(index)?;
-            Ok(struck_rows(&entries, &struck))
+            let entries = repeated(&read(index)?)?;
+            if entries.num_rows() == 0 {
+                return Ok(Vec::new());
+            }
+            Ok(struck_rows(&entries, &strike(&entries)?))
         })
         .collect()
+}
+
+/// The entries whose key may stand in another one too. Most keys stand once, and to compare keys
+/// takes many times the memory and the time of their hashes.
+fn repeated(entries: &RecordBatch) -> Result<RecordBatch> {
+    let keys = entries.column(column::KEY).as_binary::<i32>();
+    let hashes: Vec<u64> = (0..keys.len()).map(|i| key_index::hash(keys.value(i))).collect();
+    let mut sorted = hashes.clone();
+    sorted.sort_unstable();
+    let repeated: HashSet<u64> =
+        (sorted.windows(2)).filter_map(|pair| (pair[0] == pair[1]).then_some(pair[0])).collect();
+    let keep = hashes.iter().map(|hash| Some(repeated.contains(hash))).collect();
+    filter_record_batch(entries, &keep).or_err(ErrorKind::Unexpected, "could not read a key index")
 }
 
 /// A struck row with what was said of it before.

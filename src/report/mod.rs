@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::fx::RatesUsed;
 use crate::model::{DataFile, Ledger, SourceSummary, ZoneDifference};
+use crate::telemetry::Stage;
 
 /// How a run ended, when it did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -74,4 +75,6 @@ pub struct RunSummary {
     pub resumed_splits: u64,
     /// Wall time, milliseconds.
     pub elapsed_ms: u64,
+    /// Wall time by stage, milliseconds.
+    pub stage_ms: BTreeMap<Stage, u64>,
 }

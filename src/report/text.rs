@@ -308,6 +308,7 @@ mod tests {
             latest: vec!["latest/dt=2026-08-01/part-00000.parquet".to_owned()],
             resumed_splits: 1,
             elapsed_ms: 1_234,
+            stage_ms: BTreeMap::new(),
         }
     }
 

@@ -3,12 +3,14 @@
 //! Where a part ends depends on the rows alone: they are handed to the encoder in granules of a
 //! fixed number, and sizes are looked at between granules only.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::concat_batches;
+use arrow::array::{
+    Array, ArrayRef, AsArray, DynComparator, RecordBatch, UInt64Array, make_comparator,
+};
+use arrow::compute::{SortOptions, concat_batches, take_arrays};
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type, SchemaRef};
-use arrow::row::{OwnedRow, RowConverter, SortField};
 use jiff::civil::Date;
 
 use crate::catalog::Contract;
@@ -27,6 +29,7 @@ const GRANULE_ROWS: usize = 1024;
 /// Writes the files of one day.
 pub struct DayWriter {
     sink: SinkSpec,
+    contract: Arc<Contract>,
     schema: SchemaRef,
     metadata: FileMetadata,
     destination: Destination,
@@ -59,6 +62,7 @@ impl DayWriter {
         };
         Ok(Self {
             sink: sink.clone(),
+            contract: Arc::clone(contract),
             key: KeyOrder::new(contract, &schema, guard)?,
             schema,
             metadata: metadata.clone(),
@@ -137,6 +141,7 @@ impl DayWriter {
                 Encoder::Parquet(Box::new(ParquetEncoder::new(
                     upload,
                     &path,
+                    &self.contract,
                     &self.schema,
                     &self.metadata,
                     compression,
@@ -262,42 +267,58 @@ fn count_probes(probes: &mut Vec<Probe>, rows: &RecordBatch) {
 /// The order of a contract's key.
 struct KeyOrder {
     columns: Vec<usize>,
-    converter: RowConverter,
-    last: Option<OwnedRow>,
+    /// The key of the last row, a row of its own.
+    last: Option<Vec<ArrayRef>>,
     guard: FormulaGuard,
 }
 
 impl KeyOrder {
     fn new(contract: &Contract, schema: &SchemaRef, guard: FormulaGuard) -> Result<Self> {
-        let doing = "could not order the contract's key";
         let columns: Vec<usize> = (contract.key.iter())
             .map(|name| schema.index_of(name))
             .collect::<Result<_, _>>()
-            .or_err(ErrorKind::Unexpected, doing)?;
-        let fields = columns.iter().map(|i| SortField::new(schema.field(*i).data_type().clone()));
-        let converter = RowConverter::new(fields.collect()).or_err(ErrorKind::Unexpected, doing)?;
-        Ok(Self { columns, converter, last: None, guard })
+            .or_err(ErrorKind::Unexpected, "could not order the contract's key")?;
+        Ok(Self { columns, last: None, guard })
     }
 
     /// Every key is greater than the one before: no key is written twice, and merging is proved
     /// right row by row.
     fn require_ascending(&mut self, rows: &RecordBatch) -> Result<()> {
-        let columns: Vec<_> = self.columns.iter().map(|i| Arc::clone(rows.column(*i))).collect();
-        let keys = (self.converter.convert_columns(&columns))
-            .or_err(ErrorKind::Unexpected, "could not compare keys")?;
-        let follows = self.last.as_ref().zip(keys.iter().next()).is_none_or(|(a, b)| a.row() < b);
-        if !follows || !keys.iter().zip(keys.iter().skip(1)).all(|(a, b)| a < b) {
+        let Some(last_row) = rows.num_rows().checked_sub(1) else { return Ok(()) };
+        let keys: Vec<ArrayRef> =
+            self.columns.iter().map(|i| Arc::clone(rows.column(*i))).collect();
+        let within = comparators(&keys, &keys)?;
+        let mut ascends = (0..last_row).all(|row| compare_keys(&within, row, row + 1).is_lt());
+        if let Some(last) = &self.last {
+            ascends &= compare_keys(&comparators(last, &keys)?, 0, 0).is_lt();
+        }
+        if !ascends {
             return Err(Error::new(ErrorKind::Unexpected, "rows did not come in key order"));
         }
-        if let Some(last) = keys.iter().next_back() {
-            self.last = Some(last.owned());
-        }
+        let last_row = UInt64Array::from(vec![last_row as u64]);
+        let last = take_arrays(&keys, &last_row, None);
+        self.last = Some(last.or_err(ErrorKind::Unexpected, COMPARING)?);
         Ok(())
     }
 
     fn text(&self, rows: &RecordBatch, row: usize) -> String {
         key_text(rows, &self.columns, row, self.guard)
     }
+}
+
+const COMPARING: &str = "could not compare keys";
+
+fn comparators(left: &[ArrayRef], right: &[ArrayRef]) -> Result<Vec<DynComparator>> {
+    (left.iter().zip(right))
+        .map(|(left, right)| make_comparator(left, right, SortOptions::default()))
+        .collect::<Result<_, _>>()
+        .or_err(ErrorKind::Unexpected, COMPARING)
+}
+
+/// Compares row `left` of the left columns with row `right` of the right ones.
+fn compare_keys(columns: &[DynComparator], left: usize, right: usize) -> Ordering {
+    let mut ordered = columns.iter().map(|compare| compare(left, right));
+    ordered.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 /// A key as people read it in the file.

@@ -6,6 +6,7 @@
 
 mod csv;
 mod day_writer;
+mod encodings;
 mod json;
 mod object;
 mod parquet;

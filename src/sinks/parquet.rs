@@ -11,6 +11,7 @@ use crate::catalog::Contract;
 use crate::error::{ErrorKind, Result, ResultExt};
 use crate::plan::ParquetCompression;
 
+use super::encodings::encoded;
 use super::upload::{Upload, Uploaded, encoder_error};
 
 /// Higher levels cost more time than they save bytes on orders.
@@ -50,15 +51,16 @@ impl ParquetEncoder {
     pub fn new(
         upload: Upload,
         path: &str,
+        contract: &Contract,
         schema: &SchemaRef,
         metadata: &FileMetadata,
         compression: ParquetCompression,
         row_group_bytes: u64,
     ) -> Result<Self> {
         let properties = properties(compression, Some(row_group_bytes))?
-            .set_key_value_metadata(Some(metadata.key_values()))
-            .build();
-        let writer = ArrowWriter::try_new(upload, schema.clone(), Some(properties))
+            .set_key_value_metadata(Some(metadata.key_values()));
+        let properties = encoded(properties, contract, schema, compression)?;
+        let writer = ArrowWriter::try_new(upload, schema.clone(), Some(properties.build()))
             .map_err(|e| encoder_error(path, e))?;
         Ok(Self { path: path.to_owned(), writer })
     }

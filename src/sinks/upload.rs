@@ -23,7 +23,7 @@ const PART_BYTES: usize = 8 << 20;
 /// Parts after which they grow by that size: S3 takes 10,000 of them, 429 GiB in all.
 const PARTS_OF_A_SIZE: usize = 1_000;
 /// Bytes under way at a time, besides the part that is being filled.
-const BYTES_IN_FLIGHT: usize = 32 << 20;
+const BYTES_IN_FLIGHT: usize = 16 << 20;
 /// How often an object is completed when the store leaves open whether it was.
 const TRIES: u32 = 4;
 /// Pause before the second try; it doubles before each further one.

@@ -2,10 +2,16 @@
 //!
 //! They are updated by the pipeline and read by whoever draws; nobody waits on them.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
 
 /// Stage a run is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Stage {
     /// Listing and checking the sources.
@@ -37,10 +43,31 @@ impl Stage {
     }
 }
 
+/// When the stage of a run was entered, and what the ones before it took.
+#[derive(Debug, Default)]
+struct StageClock {
+    current: Option<(Stage, Instant)>,
+    spent: BTreeMap<Stage, Duration>,
+}
+
+impl StageClock {
+    fn enter(&mut self, stage: Stage) {
+        let now = Instant::now();
+        if let Some((left, since)) = self.current.replace((stage, now)) {
+            *self.spent.entry(left).or_default() += now - since;
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Counters of one run, shared between its workers and whoever shows progress.
 #[derive(Debug, Default)]
 pub struct Progress {
     stage: AtomicU8,
+    clock: Mutex<StageClock>,
     /// Source bytes to read in all, as stored.
     pub bytes_total: AtomicU64,
     /// Source bytes read, as stored.
@@ -60,9 +87,22 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Enters a stage.
+    /// Enters a stage. The time until the next one is entered is the stage's.
     pub fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Relaxed);
+        self.clock().enter(stage);
+    }
+
+    /// Wall time spent in each stage that was entered so far, milliseconds.
+    #[must_use]
+    pub fn stage_ms(&self) -> BTreeMap<Stage, u64> {
+        let mut clock = self.clock();
+        clock.enter(self.stage());
+        clock.spent.iter().map(|(stage, spent)| (*stage, milliseconds(*spent))).collect()
+    }
+
+    fn clock(&self) -> std::sync::MutexGuard<'_, StageClock> {
+        self.clock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The stage the run is in.
@@ -82,5 +122,21 @@ impl Progress {
     #[must_use]
     pub fn should_stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_belongs_to_the_stage_it_was_spent_in() {
+        let progress = Progress::default();
+        progress.enter(Stage::Extracting);
+        std::thread::sleep(Duration::from_millis(20));
+        progress.enter(Stage::Writing);
+        let spent = progress.stage_ms();
+        assert!(spent[&Stage::Extracting] >= 20, "{spent:?}");
+        assert!(spent.keys().eq(&[Stage::Extracting, Stage::Writing]), "{spent:?}");
     }
 }

@@ -14,7 +14,7 @@ const ROWS: u32 = 6_000;
 
 /// Sinks that begin a new part every thousand rows or two.
 fn small_parts() -> [SinkSpec; 2] {
-    [parquet_sink(60_000, 25_000), csv_sink(250_000, FormulaGuard::Off)]
+    [parquet_sink(30_000, 12_000), csv_sink(250_000, FormulaGuard::Off)]
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Parquet: the types of the columns, what comes back, and whether statistics can be trusted.
 
+use std::collections::BTreeMap;
+
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use bytes::Bytes;
+use consign::plan::{ParquetCompression, SinkSpec};
 use consign::sinks::{Probe, WrittenFile, filtered_rows, reread};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, ConvertedType, LogicalType, Type};
+use parquet::basic::{Compression, ConvertedType, Encoding, LogicalType, Type};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::statistics::Statistics;
 
@@ -97,6 +100,37 @@ fn a_file_says_what_it_was_made_by_and_nothing_of_the_run() {
     assert!(matches!(codec, Compression::ZSTD(_)));
     let file = place.read(&written.file.path);
     assert!(!file.windows(super::RUN.len()).any(|part| part == super::RUN.as_bytes()));
+}
+
+/// Encodings of each column of a file of the profile, and whether it has a dictionary.
+fn encodings(profile: ParquetCompression) -> BTreeMap<String, (Vec<Encoding>, bool)> {
+    let place = Place::new();
+    let sink =
+        SinkSpec::Parquet { compression: profile, target_bytes: LARGE, row_group_bytes: LARGE };
+    let written = place.write_one(&sink, &series(0..2_000));
+    let file = open(place.read(&written.file.path));
+    let columns = file.metadata().row_group(0).columns().iter().map(|column| {
+        let has_dictionary = column.dictionary_page_offset().is_some();
+        (column.column_path().string(), (column.encodings().collect(), has_dictionary))
+    });
+    columns.collect()
+}
+
+#[test]
+fn encodings_follow_from_the_contract_and_the_profile() {
+    let (lake, bi) = (encodings(ParquetCompression::Zstd), encodings(ParquetCompression::Snappy));
+    for column in ["order_id", "amount", "exact", "at", "digest"] {
+        assert!(!lake[column].1 && !bi[column].1, "{column} hardly repeats");
+    }
+    for column in ["quantity", "items.list.element.product_id", "items.list.element.price"] {
+        assert!(lake[column].1 && bi[column].1, "{column} may repeat");
+    }
+    assert!(lake["at"].0.contains(&Encoding::DELTA_BINARY_PACKED));
+    assert!(lake["order_id"].0.contains(&Encoding::DELTA_BYTE_ARRAY));
+    let known = [Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY];
+    for (column, (encodings, _)) in &bi {
+        assert!(encodings.iter().all(|encoding| known.contains(encoding)), "{column}");
+    }
 }
 
 /// 6,000 rows in several row groups, of which the first hold only amounts below zero.
