@@ -1,7 +1,6 @@
 //! The two roads through the decoder give the same batch, reasons included.
 
 use std::io::Read;
-use std::path::Path;
 use std::sync::LazyLock;
 
 use flate2::read::MultiGzDecoder;
@@ -9,14 +8,12 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use crate::catalog::load_contract;
+use crate::catalog::parse_contract;
 use crate::model::SplitId;
 
 static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
-    load_contract(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/exported_orders/v1.odcs.yaml"),
-    )
-    .unwrap()
+    let text = include_str!("../../schemas/exported_orders/v1.odcs.yaml");
+    parse_contract(text, "v1.odcs.yaml").unwrap()
 });
 static LINES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(sample_lines);
 static DOCUMENTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(sample_documents);

@@ -629,21 +629,21 @@ fn in_columns_derived_from_a_time() {
             "{timeVerdict: created_at, timeZone: created_at}",
             &[
                 "-1 `offset_minutes` holds a word, it must be a string",
-                "+0 `derived` of field `offset_minutes` must have one of offsetMinutes, timeVerdict, timeZone",
+                "+0 `derived` of field `offset_minutes` must have one of offsetMinutes, timeVerdict, timeZone, usd, fxRate, fxRateDate, fxSource",
             ],
         ),
         (
             derived,
             "{}",
             &[
-                "+0 `derived` of field `offset_minutes` must have one of offsetMinutes, timeVerdict, timeZone",
+                "+0 `derived` of field `offset_minutes` must have one of offsetMinutes, timeVerdict, timeZone, usd, fxRate, fxRateDate, fxSource",
             ],
         ),
         (
             derived,
             "{timeVerdikt: created_at}",
             &[
-                "+0 `derived` of field `offset_minutes` must have one of offsetMinutes, timeVerdict, timeZone",
+                "+0 `derived` of field `offset_minutes` must have one of offsetMinutes, timeVerdict, timeZone, usd, fxRate, fxRateDate, fxSource",
                 "+0 `derived` of field `offset_minutes` has no key \"timeVerdikt\" (did you mean \"timeVerdict\"?)",
             ],
         ),

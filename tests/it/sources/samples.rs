@@ -128,6 +128,7 @@ fn the_samples_show_every_reason_that_a_small_row_can() {
             "too_many_fields",
             "array_too_long",
             "local_time_ambiguous",
+            "offset_not_of_zone",
             "text_too_short",
             "currency_unknown",
             "currency_historic",
