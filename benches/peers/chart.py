@@ -11,6 +11,7 @@ PANELS = (
     ("dump", "mongodump, one .bson, to Parquet"),
 )
 WIDTH, LEFT, RIGHT = 760, 150, 90
+MARGIN = 16
 BAR, GAP, BETWEEN = 9, 2, 11
 HEAD, PANEL_HEAD, PANEL_FOOT, FOOT = 56, 34, 14, 22
 
@@ -52,9 +53,10 @@ def draw(told: dict, contenders: dict) -> str:
         top += PANEL_FOOT
     parts.append(text(0, top + 10, f"{told['rows']:,} rows; {told['machine']}; {told['date']}", "quiet"))
     body = "\n".join(parts)
-    height = top + FOOT
+    width, height = WIDTH + 2 * MARGIN, top + FOOT
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-{MARGIN} 0 {width} {height}" '
+        f'width="{width}" height="{height}" '
         f'role="img" aria-label="Rows a second of consign and its peers">\n<style>{STYLE}</style>\n{body}\n</svg>\n'
     )
 
