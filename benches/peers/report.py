@@ -1,4 +1,4 @@
-"""The figures of one session: as JSON, as tables in benches/README.md, as a chart."""
+"""The figures of one run: as JSON, as tables in benches/README.md, as a chart."""
 
 import json
 import os

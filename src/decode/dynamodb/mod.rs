@@ -51,14 +51,9 @@ pub(super) fn read_line(
     columns: &mut [FieldColumn],
     cx: &mut Context,
 ) -> Result<(), Unusual> {
-    let mut scanner = Scanner::new(row);
-    if !scanner.is_utf8() || !scanner.take_exactly(b"{\"Item\":{") {
-        return Err(Unusual);
-    }
-    let mut item = Cursor::new(scanner, Type::M);
-    tree.read(&mut item, columns, 1, cx)?;
-    item.scanner.expect(b'}')?;
-    Ok(item.scanner.expect_end()?)
+    let mut behind = read(row, b"{\"Item\":{", tree, columns, cx)?;
+    behind.expect(b'}')?;
+    Ok(behind.expect_end()?)
 }
 
 /// Reads an ordinary item of a reply, `{…}`, into the columns.
@@ -68,13 +63,24 @@ pub(super) fn read_item(
     columns: &mut [FieldColumn],
     cx: &mut Context,
 ) -> Result<(), Unusual> {
+    Ok(read(row, b"{", tree, columns, cx)?.expect_end()?)
+}
+
+/// Reads the item behind `opening` and gives the place behind it.
+fn read<'a>(
+    row: &'a [u8],
+    opening: &[u8],
+    tree: &mut PathTree,
+    columns: &mut [FieldColumn],
+    cx: &mut Context,
+) -> Result<Scanner<'a>, Unusual> {
     let mut scanner = Scanner::new(row);
-    if !scanner.is_utf8() || !scanner.take_exactly(b"{") {
+    if !scanner.is_utf8() || !scanner.take_exactly(opening) {
         return Err(Unusual);
     }
     let mut item = Cursor::new(scanner, Type::M);
     tree.read(&mut item, columns, 1, cx)?;
-    Ok(item.scanner.expect_end()?)
+    Ok(item.scanner)
 }
 
 /// What a line of an incremental export tells of its item.
