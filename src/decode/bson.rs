@@ -7,6 +7,7 @@ use super::compile::PathTree;
 use super::direct::{Place, Unusual};
 use super::value::{Malformed, Members, Slot, Text, Type, Value};
 use super::walk::Walk;
+use super::word::{HIGH, zero_bytes};
 
 /// Tags of the types that have elements.
 const DOCUMENT: u8 = 0x03;
@@ -42,7 +43,7 @@ pub(super) fn read(
     columns: &mut [FieldColumn],
     cx: &mut Context,
 ) -> Result<(), Unusual> {
-    let mut row = Unread { rest: Cursor { rest: elements_of(row)?, is_row: false }, tag: 0 };
+    let mut row = Unread { cursor: Cursor { rest: elements_of(row)?, is_row: false }, tag: 0 };
     tree.read(&mut row, columns, 1, cx)
 }
 
@@ -78,6 +79,16 @@ fn check(value: Value<'_>, walk: &mut Walk) -> Result<(), Malformed> {
         };
         rest = rest.get(taken..).ok_or(Malformed)?;
     }
+}
+
+/// Checks a value that is seen for the first time, and counts what limits speak of.
+#[inline]
+fn look_through(value: Value<'_>, walk: &mut Walk) -> Result<(), Malformed> {
+    if value.is_document() {
+        return check(value, walk);
+    }
+    note(value, walk);
+    Ok(())
 }
 
 /// Takes note of a value in which there are no others.
@@ -146,10 +157,18 @@ impl<'a> Cursor<'a> {
         key: &[u8],
         walk: &mut Walk,
     ) -> Result<Option<Value<'a>>, Malformed> {
-        let Some((tag, rest)) = self.rest.split_first() else { return Ok(None) };
-        let Some(rest) = rest.strip_prefix(key) else { return Ok(None) };
-        self.rest = rest;
-        self.checked_value(*tag, walk).map(Some)
+        match self.take_key(key) {
+            Some(tag) => self.checked_value(tag, walk).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes the name of the next element if it and its NUL are `key`, and gives the type.
+    #[inline]
+    fn take_key(&mut self, key: &[u8]) -> Option<u8> {
+        let (tag, rest) = self.rest.split_first()?;
+        self.rest = rest.strip_prefix(key)?;
+        Some(*tag)
     }
 
     /// The value of the next element of an array, whose names say nothing.
@@ -163,11 +182,7 @@ impl<'a> Cursor<'a> {
         let value = self.value(tag)?;
         if self.is_row {
             walk.facts.fields = walk.facts.fields.saturating_add(1);
-            if value.is_document() {
-                check(value, walk)?;
-            } else {
-                note(value, walk);
-            }
+            look_through(value, walk)?;
         }
         Ok(value)
     }
@@ -288,7 +303,7 @@ impl<'a> Cursor<'a> {
 /// A place among elements that are read for the first time, before the value of the one whose name
 /// was taken.
 struct Unread<'a> {
-    rest: Cursor<'a>,
+    cursor: Cursor<'a>,
     /// Type of that value.
     tag: u8,
 }
@@ -298,8 +313,8 @@ impl<'a> Unread<'a> {
         if self.tag != tag {
             return Ok(None);
         }
-        let rest = Cursor { rest: self.rest.document()?, is_row: false };
-        Ok(Some(Self { rest, tag: 0 }))
+        let cursor = Cursor { rest: self.cursor.document()?, is_row: false };
+        Ok(Some(Self { cursor, tag: 0 }))
     }
 }
 
@@ -308,16 +323,15 @@ impl<'a> Place<'a> for Unread<'a> {
 
     #[inline]
     fn take_key(&mut self, key: &[u8]) -> bool {
-        let Some((tag, rest)) = self.rest.rest.split_first() else { return false };
-        let Some(rest) = rest.strip_prefix(key) else { return false };
-        (self.tag, self.rest.rest) = (*tag, rest);
+        let Some(tag) = self.cursor.take_key(key) else { return false };
+        self.tag = tag;
         true
     }
 
     fn take_name(&mut self) -> Result<Option<Text<'a>>, Unusual> {
-        let Some((tag, rest)) = self.rest.rest.split_first() else { return Ok(None) };
-        (self.tag, self.rest.rest) = (*tag, rest);
-        Ok(Some(self.rest.cstring()?))
+        let Some((tag, rest)) = self.cursor.rest.split_first() else { return Ok(None) };
+        (self.tag, self.cursor.rest) = (*tag, rest);
+        Ok(Some(self.cursor.cstring()?))
     }
 
     #[inline]
@@ -327,12 +341,8 @@ impl<'a> Place<'a> for Unread<'a> {
 
     #[inline]
     fn take_value(&mut self, walk: &mut Walk) -> Result<Value<'a>, Unusual> {
-        let value = self.rest.value(self.tag)?;
-        if value.is_document() {
-            check(value, walk)?;
-        } else {
-            note(value, walk);
-        }
+        let value = self.cursor.value(self.tag)?;
+        look_through(value, walk)?;
         Ok(value)
     }
 
@@ -355,13 +365,11 @@ impl<'a> Place<'a> for Unread<'a> {
 /// Bytes before the first NUL, eight at a time, and whether they are ASCII.
 #[inline]
 fn cstring_len(bytes: &[u8]) -> Option<(usize, bool)> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
     let (chunks, rest) = bytes.as_chunks::<8>();
     let (mut at, mut high) = (0, 0);
     for chunk in chunks {
         let x = u64::from_le_bytes(*chunk);
-        let nuls = x.wrapping_sub(ONES) & !x & HIGH;
+        let nuls = zero_bytes(x);
         if nuls != 0 {
             // What stands before the first NUL.
             let before = (nuls & nuls.wrapping_neg()) - 1;

@@ -14,6 +14,7 @@ mod dynamodb;
 mod number;
 mod value;
 mod walk;
+mod word;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@
 
 use crate::decode::value::{Malformed, Text};
 use crate::decode::walk::Walk;
+use crate::decode::word::{HIGH, ONES, zero_bytes};
 
 /// A place in a line of JSON.
 #[derive(Debug, Clone, Copy)]
@@ -245,15 +246,6 @@ impl<'a> Scanner<'a> {
             _ => false,
         }
     }
-}
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// The high bit of the first byte of `x` that is zero, and perhaps of some behind it.
-#[inline]
-fn zero_bytes(x: u64) -> u64 {
-    x.wrapping_sub(ONES) & !x & HIGH
 }
 
 /// Whether there is neither a backslash nor a control character.

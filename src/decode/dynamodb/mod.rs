@@ -236,13 +236,7 @@ impl<'a> Cursor<'a> {
         key: &[u8],
         walk: &mut Walk,
     ) -> Result<Option<Value<'a>>, Malformed> {
-        let mut scanner = self.scanner;
-        if !(self.first || scanner.take_exactly(b",")) || !scanner.take_exactly(key) {
-            return Ok(None);
-        }
-        self.scanner = scanner;
-        self.first = false;
-        self.value(walk).map(Some)
+        if self.take_key(key) { self.value(walk).map(Some) } else { Ok(None) }
     }
 
     #[inline]

@@ -93,24 +93,13 @@ impl Number {
             return Some(self.unscaled);
         }
         let digits = scale - self.scale;
-        let power = match POWERS_OF_TEN.get(digits as usize) {
-            Some(power) => i256::from_i128(*power),
+        let power = match 10_i64.checked_pow(digits) {
+            Some(power) => i256::from_i128(power.into()),
             None => i256::from_i128(10).checked_pow(digits)?,
         };
         product(self.unscaled, power)
     }
 }
-
-/// Powers of ten of 128 bits.
-const POWERS_OF_TEN: [i128; 39] = {
-    let mut powers = [1; 39];
-    let mut i = 1;
-    while i < powers.len() {
-        powers[i] = powers[i - 1] * 10;
-        i += 1;
-    }
-    powers
-};
 
 /// The product, in 64 by 64 bits where that is enough, which is nearly always and much faster.
 fn product(left: i256, right: i256) -> Option<i256> {
