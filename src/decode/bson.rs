@@ -5,9 +5,12 @@
 use super::columns::{Context, FieldColumn};
 use super::compile::PathTree;
 use super::direct::{Place, Unusual};
+use super::key::Key;
 use super::value::{Malformed, Members, Slot, Text, Type, Value};
 use super::walk::Walk;
-use super::word::{HIGH, zero_bytes};
+use super::word::{HIGH, is_ascii_without_nul, zero_bytes};
+
+const STRING: u8 = 0x02;
 
 /// Tags of the types that have elements.
 const DOCUMENT: u8 = 0x03;
@@ -154,7 +157,7 @@ impl<'a> Cursor<'a> {
     #[expect(clippy::inline_always, reason = "a value that is returned in memory costs more")]
     pub fn next_element_if(
         &mut self,
-        key: &[u8],
+        key: &Key,
         walk: &mut Walk,
     ) -> Result<Option<Value<'a>>, Malformed> {
         match self.take_key(key) {
@@ -165,9 +168,9 @@ impl<'a> Cursor<'a> {
 
     /// Takes the name of the next element if it and its NUL are `key`, and gives the type.
     #[inline]
-    fn take_key(&mut self, key: &[u8]) -> Option<u8> {
+    fn take_key(&mut self, key: &Key) -> Option<u8> {
         let (tag, rest) = self.rest.split_first()?;
-        self.rest = rest.strip_prefix(key)?;
+        self.rest = key.strip(rest)?;
         Some(*tag)
     }
 
@@ -191,7 +194,7 @@ impl<'a> Cursor<'a> {
     fn value(&mut self, tag: u8) -> Result<Value<'a>, Malformed> {
         let (ty, bytes) = match tag {
             0x01 => (Type::Double, self.take(8)?),
-            0x02 => (Type::String, self.string()?),
+            STRING => (Type::String, self.string()?),
             DOCUMENT => (Type::Object, self.document()?),
             ARRAY => (Type::Array, self.document()?),
             0x08 => match self.take(1)? {
@@ -322,7 +325,12 @@ impl<'a> Place<'a> for Unread<'a> {
     const LIST: Type = Type::Array;
 
     #[inline]
-    fn take_key(&mut self, key: &[u8]) -> bool {
+    fn is_at_end(&self) -> bool {
+        self.cursor.rest.is_empty()
+    }
+
+    #[inline]
+    fn take_key(&mut self, key: &Key) -> bool {
         let Some(tag) = self.cursor.take_key(key) else { return false };
         self.tag = tag;
         true
@@ -337,6 +345,22 @@ impl<'a> Place<'a> for Unread<'a> {
     #[inline]
     fn take_element(&mut self) -> Result<bool, Unusual> {
         Ok(self.take_name()?.is_some())
+    }
+
+    #[inline]
+    fn take_text(&mut self) -> Option<&'a [u8]> {
+        if self.tag != STRING {
+            return None;
+        }
+        let mut behind = self.cursor;
+        let text = behind.string().ok().filter(|text| is_ascii_without_nul(text))?;
+        self.cursor = behind;
+        Some(text)
+    }
+
+    #[inline]
+    fn take_number(&mut self) -> Option<&'a [u8]> {
+        None
     }
 
     #[inline]

@@ -1,20 +1,30 @@
 //! Where the contract's fields stand in a row of one format, compiled once per decoder.
 //!
-//! Fields mostly come in the same order: the one that last followed the one just seen is tried
-//! first, by the bytes of its name as the format spells it.
+//! Fields mostly come in the same order, some of them left out: those that followed the one just
+//! seen are tried first, by the bytes of their names as the format spells them.
 
 use crate::catalog::Field;
 use crate::model::RawFormat;
 
 use super::columns::{Context, FieldColumn};
 use super::direct::{Place, Unusual};
-use super::value::{Kind, Malformed, Members, Slot, Text, Type, Value, member_key};
+use super::key::Key;
+use super::value::{Kind, Malformed, Members, Slot, Text, Type, Value};
 use super::walk::Walk;
 
+/// Names that are tried, in the order they mostly come in, before all are searched.
+const TRIES: usize = 4;
+
+/// Names of members that no field asks for, learned so that they can be expected, too.
+const MAX_STRANGERS: usize = 64;
+const MAX_STRANGER_BYTES: usize = 64;
+
 /// The names that one level of a row is searched for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct PathTree {
+    format: RawFormat,
     nodes: Vec<Node>,
+    strangers: usize,
     /// Node that is expected next.
     expected: usize,
     /// Objects that were placed, by which nodes tell that they were seen in this one.
@@ -25,7 +35,7 @@ pub(super) struct PathTree {
 struct Node {
     name: String,
     /// How the format mostly spells the name; none when it cannot hold it.
-    key: Option<Vec<u8>>,
+    key: Option<Key>,
     /// Fields whose value this is, by index.
     fields: Vec<usize>,
     /// Fields whose value lies below.
@@ -39,7 +49,7 @@ struct Node {
 impl PathTree {
     /// The tree of `fields`, which are then spoken of by their index.
     pub fn new<'f>(fields: impl IntoIterator<Item = &'f Field>, format: RawFormat) -> Self {
-        let mut tree = Self::default();
+        let mut tree = Self::empty(format);
         for (index, field) in fields.into_iter().enumerate() {
             let path = match format {
                 RawFormat::DynamodbJson | RawFormat::DynamodbItem | RawFormat::DynamodbChange => {
@@ -48,31 +58,41 @@ impl PathTree {
                 RawFormat::Bson => &field.source.mongodb,
             };
             match path.split_last() {
-                Some((last, parents)) => tree.insert(parents, last, index, format),
-                None => tree.insert(&[], &field.name, index, format),
+                Some((last, parents)) => tree.insert(parents, last, index),
+                None => tree.insert(&[], &field.name, index),
             }
         }
         tree
     }
 
-    fn insert(&mut self, parents: &[String], last: &str, index: usize, format: RawFormat) {
+    fn empty(format: RawFormat) -> Self {
+        Self { format, nodes: Vec::new(), strangers: 0, expected: 0, objects: 0 }
+    }
+
+    fn insert(&mut self, parents: &[String], last: &str, index: usize) {
         let name = parents.first().map_or(last, String::as_str);
-        let at = self.nodes.iter().position(|node| node.name == name).unwrap_or_else(|| {
-            self.nodes.push(Node {
-                name: name.to_owned(),
-                key: member_key(name, format),
-                fields: vec![],
-                below: Self::default(),
-                follower: self.nodes.len() + 1,
-                seen_in: 0,
-            });
-            self.nodes.len() - 1
-        });
+        let at = match self.nodes.iter().position(|node| node.name == name) {
+            Some(at) => at,
+            None => self.add(name),
+        };
         let Some(node) = self.nodes.get_mut(at) else { return };
         match parents.split_first() {
-            Some((_, rest)) => node.below.insert(rest, last, index, format),
+            Some((_, rest)) => node.below.insert(rest, last, index),
             None => node.fields.push(index),
         }
+    }
+
+    /// Adds a node that no field asks for yet.
+    fn add(&mut self, name: &str) -> usize {
+        self.nodes.push(Node {
+            name: name.to_owned(),
+            key: Key::new(name, self.format),
+            fields: vec![],
+            below: Self::empty(self.format),
+            follower: self.nodes.len() + 1,
+            seen_in: 0,
+        });
+        self.nodes.len() - 1
     }
 
     /// Puts the values of an object into the slots of their fields. Passes over other members,
@@ -91,6 +111,9 @@ impl PathTree {
                 && let Some(key) = &node.key
                 && let Some(value) = members.next_if(key, walk)?
             {
+                if node.is_stranger() && value.ty == Type::Invalid {
+                    return Err(Malformed);
+                }
                 last = Some(self.expected);
                 self.expected = node.follower;
                 node.place(value, object, slots, walk)?;
@@ -131,40 +154,80 @@ impl PathTree {
     ) -> Result<(), Unusual> {
         self.objects += 1;
         let object = self.objects;
-        let mut last = None;
-        loop {
-            let expected = self.nodes.get(self.expected).and_then(|node| node.key.as_deref());
-            let at = if expected.is_some_and(|key| members.take_key(key)) {
-                self.expected
-            } else {
-                let Some(name) = members.take_name()? else { return Ok(()) };
-                let Some(at) = self.find(name) else {
-                    pass_over(members, level, cx)?;
-                    continue;
-                };
-                if let Some(node) = last.and_then(|last: usize| self.nodes.get_mut(last)) {
-                    node.follower = at;
-                }
-                at
-            };
+        let (mut first, mut last) = (None, None);
+        while let Some(at) = self.take_name(members, last, level, cx)? {
             let Some(node) = self.nodes.get_mut(at) else { return Err(Unusual) };
+            first = first.or(Some(at));
             last = Some(at);
             self.expected = node.follower;
-            if node.seen_in == object {
-                return Err(Unusual);
-            }
-            node.seen_in = object;
-            cx.walk.facts.fields = cx.walk.facts.fields.saturating_add(1);
-            match node.fields.first().and_then(|field| columns.get_mut(*field)) {
-                Some(column) => column.read(members, level, cx)?,
-                None => {
-                    let mut inside = members.open_object()?.ok_or(Unusual)?;
-                    node.below.read(&mut inside, columns, level + 1, cx)?;
-                    cx.walk.reach(level + 1);
-                    members.close(inside)?;
-                }
+            if let Some(column) = node.fields.first().and_then(|field| columns.get_mut(*field)) {
+                node.see(object, cx)?;
+                column.read(members, level, cx)?;
+            } else if node.is_stranger() {
+                pass_over(members, level, cx)?;
+            } else {
+                node.see(object, cx)?;
+                let mut inside = members.open_object()?.ok_or(Unusual)?;
+                node.below.read(&mut inside, columns, level + 1, cx)?;
+                cx.walk.reach(level + 1);
+                members.close(inside)?;
             }
         }
+        self.expected = first.unwrap_or(self.expected);
+        Ok(())
+    }
+
+    /// Takes the name of the next member that has a node, and passes over those that get none.
+    #[inline]
+    fn take_name<'a, P: Place<'a>>(
+        &mut self,
+        members: &mut P,
+        last: Option<usize>,
+        level: usize,
+        cx: &mut Context,
+    ) -> Result<Option<usize>, Unusual> {
+        if !members.is_at_end() {
+            let mut at = self.expected;
+            for _ in 0..TRIES {
+                let Some(node) = self.nodes.get(at) else { break };
+                if node.key.as_ref().is_some_and(|key| members.take_key(key)) {
+                    return Ok(Some(at));
+                }
+                at = node.follower;
+            }
+        }
+        self.search_name(members, last, level, cx)
+    }
+
+    /// Takes the name of a member that was not expected.
+    #[inline(never)]
+    fn search_name<'a, P: Place<'a>>(
+        &mut self,
+        members: &mut P,
+        last: Option<usize>,
+        level: usize,
+        cx: &mut Context,
+    ) -> Result<Option<usize>, Unusual> {
+        loop {
+            let Some(name) = members.take_name()? else { return Ok(None) };
+            if let Some(at) = self.find(name).or_else(|| self.learn(name)) {
+                if let Some(node) = last.and_then(|last| self.nodes.get_mut(last)) {
+                    node.follower = at;
+                }
+                return Ok(Some(at));
+            }
+            pass_over(members, level, cx)?;
+        }
+    }
+
+    /// Adds the name of a member that no field asks for, as long as there is room.
+    fn learn(&mut self, name: Text<'_>) -> Option<usize> {
+        let fits = self.strangers < MAX_STRANGERS && name.bytes.len() <= MAX_STRANGER_BYTES;
+        if !fits || name.escaped {
+            return None;
+        }
+        self.strangers += 1;
+        std::str::from_utf8(name.bytes).ok().map(|name| self.add(name))
     }
 
     /// The node of a name, sought first where it is expected.
@@ -185,6 +248,22 @@ impl PathTree {
 }
 
 impl Node {
+    /// Whether no field asks for the member.
+    fn is_stranger(&self) -> bool {
+        self.fields.is_empty() && self.below.nodes.is_empty()
+    }
+
+    /// Takes note of the member, which may stand once in an object.
+    #[inline]
+    fn see(&mut self, object: u64, cx: &mut Context) -> Result<(), Unusual> {
+        if self.seen_in == object {
+            return Err(Unusual);
+        }
+        self.seen_in = object;
+        cx.walk.facts.fields = cx.walk.facts.fields.saturating_add(1);
+        Ok(())
+    }
+
     #[inline]
     fn place<'a>(
         &mut self,

@@ -5,6 +5,7 @@
 //! row is decoded by the road that tells every reason. Does not own what fits a column
 //! (`columns`), nor where fields lie (`compile`).
 
+use super::key::Key;
 use super::value::{Malformed, Text, Type, Value};
 use super::walk::Walk;
 
@@ -23,14 +24,24 @@ pub(super) trait Place<'a>: Sized {
     /// Type of a list.
     const LIST: Type;
 
+    /// Whether it stands, for all that can be told at a glance, at the end of an object.
+    fn is_at_end(&self) -> bool;
+
     /// Takes the name of the next member if it is spelled `key`. Otherwise takes nothing.
-    fn take_key(&mut self, key: &[u8]) -> bool;
+    fn take_key(&mut self, key: &Key) -> bool;
 
     /// Takes the name of the next member; none at the end of the object.
     fn take_name(&mut self) -> Result<Option<Text<'a>>, Unusual>;
 
     /// Goes before the next element; false at the end of the list.
     fn take_element(&mut self) -> Result<bool, Unusual>;
+
+    /// Takes the text it stands before, if that is UTF-8 and has neither escapes nor NUL. Otherwise
+    /// takes nothing.
+    fn take_text(&mut self) -> Option<&'a [u8]>;
+
+    /// Takes the number it stands before, if the format spells numbers. Otherwise takes nothing.
+    fn take_number(&mut self) -> Option<&'a [u8]>;
 
     /// Takes the value it stands before, checked to its last byte.
     fn take_value(&mut self, walk: &mut Walk) -> Result<Value<'a>, Unusual>;

@@ -11,6 +11,7 @@ mod columns;
 mod compile;
 mod direct;
 mod dynamodb;
+mod key;
 mod number;
 mod value;
 mod walk;

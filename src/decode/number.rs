@@ -208,6 +208,17 @@ pub(super) fn short_decimal(text: &[u8], precision: u8, scale: u8) -> Option<i12
     Some(if negative { -magnitude } else { magnitude })
 }
 
+/// The integer that a short plain number without a point spells; none when it is another number.
+pub(super) fn short_integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        text => (false, text),
+    };
+    let (coefficient, 0) = short_number(digits)? else { return None };
+    let magnitude = i64::try_from(coefficient).ok()?;
+    Some(if negative { -magnitude } else { magnitude })
+}
+
 /// Splits after the leading digits, of which there must be one at least.
 fn split_digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let len = text.iter().take_while(|b| b.is_ascii_digit()).count();

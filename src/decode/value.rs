@@ -3,8 +3,9 @@
 //! Shallow on purpose: a list or an object is a cursor over its own bytes, never a tree. Does
 //! not own what a value means to a contract (that is `columns`).
 
-use crate::model::{FoundType, RawFormat};
+use crate::model::FoundType;
 
+use super::key::Key;
 use super::walk::Walk;
 use super::{bson, dynamodb};
 
@@ -241,17 +242,6 @@ impl<'a> Text<'a> {
     }
 }
 
-/// How `format` spells the name of a member: quoted and with its colon, or ended by NUL. None
-/// when it cannot hold the name.
-pub(super) fn member_key(name: &str, format: RawFormat) -> Option<Vec<u8>> {
-    match format {
-        RawFormat::DynamodbJson | RawFormat::DynamodbItem | RawFormat::DynamodbChange => {
-            Some(format!("{}:", serde_json::Value::from(name)).into_bytes())
-        }
-        RawFormat::Bson => (!name.contains('\0')).then(|| [name.as_bytes(), b"\0"].concat()),
-    }
-}
-
 /// The elements of a list, in source order.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Items<'a> {
@@ -290,12 +280,11 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// The value of the next member if that is the one whose name is spelled `key`, as
-    /// [`member_key`] gives it, and otherwise nothing is taken. Spelled in another way it is not
-    /// found here, though it may be there.
+    /// The value of the next member if that is the one whose name is spelled `key`, and otherwise
+    /// nothing is taken. Spelled in another way it is not found here, though it may be there.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a value that is returned in memory costs more")]
-    pub fn next_if(&mut self, key: &[u8], walk: &mut Walk) -> Result<Option<Value<'a>>, Malformed> {
+    pub fn next_if(&mut self, key: &Key, walk: &mut Walk) -> Result<Option<Value<'a>>, Malformed> {
         match self {
             Self::Dynamodb(cursor) => cursor.next_member_if(key, walk),
             Self::Bson(cursor) => cursor.next_element_if(key, walk),

@@ -11,3 +11,13 @@ pub(super) const HIGH: u64 = 0x8080_8080_8080_8080;
 pub(super) fn zero_bytes(x: u64) -> u64 {
     x.wrapping_sub(ONES) & !x & HIGH
 }
+
+/// Whether all bytes are ASCII and none is NUL.
+#[inline]
+pub(super) fn is_ascii_without_nul(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    // Of a byte that is neither, the high bit is set, here or one below.
+    let odd = |x: u64| (x | x.wrapping_sub(ONES)) & HIGH;
+    let found = chunks.iter().fold(0, |found, chunk| found | odd(u64::from_le_bytes(*chunk)));
+    found == 0 && rest.iter().all(|byte| matches!(byte, 1..0x80))
+}

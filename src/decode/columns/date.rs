@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, Date32Array};
 use crate::decode::civil::{DAYS, MILLIS_PER_DAY, parse_date};
 use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH};
+use crate::decode::direct::Unusual;
 use crate::decode::value::{Kind, Value};
 use crate::model::ReasonCode;
 
@@ -36,6 +37,14 @@ impl DateColumn {
             return Err(ReasonCode::DateMalformed.into());
         }
         self.cells.push(day);
+        Ok(())
+    }
+
+    /// Appends the day that a text names.
+    #[inline]
+    pub fn read(&mut self, text: &[u8]) -> Result<(), Unusual> {
+        let days = parse_date(text).filter(|days| DAYS.contains(days)).ok_or(Unusual)?;
+        self.cells.push(i32::try_from(days).map_err(|_| Unusual)?);
         Ok(())
     }
 

@@ -7,7 +7,8 @@ use arrow::datatypes::DataType;
 
 use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, exact};
-use crate::decode::number::short_decimal;
+use crate::decode::direct::Unusual;
+use crate::decode::number::{Exact, short_decimal};
 use crate::decode::value::{Kind, Value};
 
 #[derive(Debug)]
@@ -32,6 +33,20 @@ impl DecimalColumn {
         let decimal = match decimal {
             Some(decimal) => decimal,
             None => exact(value, self.coerce, cx)?.to_decimal(precision, scale)?,
+        };
+        self.cells.push(decimal);
+        Ok(())
+    }
+
+    /// Appends the decimal that a number of DynamoDB spells.
+    #[inline]
+    pub fn read(&mut self, number: &[u8]) -> Result<(), Unusual> {
+        let (precision, scale) = (self.precision, self.scale);
+        let decimal = match short_decimal(number, precision, scale) {
+            Some(decimal) => decimal,
+            None => Exact::parse(number)
+                .and_then(|exact| exact.to_decimal(precision, scale).ok())
+                .ok_or(Unusual)?,
         };
         self.cells.push(decimal);
         Ok(())

@@ -6,6 +6,8 @@ use arrow::array::{ArrayRef, Int64Array};
 
 use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, exact};
+use crate::decode::direct::Unusual;
+use crate::decode::number::{Exact, short_integer};
 use crate::decode::value::{Kind, Value};
 
 #[derive(Debug)]
@@ -23,6 +25,17 @@ impl IntegerColumn {
         let integer = match value.kind() {
             Kind::Integer(integer) => integer,
             _ => exact(value, self.coerce, cx)?.to_integer()?,
+        };
+        self.cells.push(integer);
+        Ok(())
+    }
+
+    /// Appends the integer that a number of DynamoDB spells.
+    #[inline]
+    pub fn read(&mut self, number: &[u8]) -> Result<(), Unusual> {
+        let integer = match short_integer(number) {
+            Some(integer) => integer,
+            None => Exact::parse(number).and_then(|exact| exact.to_integer().ok()).ok_or(Unusual)?,
         };
         self.cells.push(integer);
         Ok(())

@@ -156,7 +156,37 @@ impl FieldColumn {
                     return place.close(inside);
                 }
             }
-            _ => {}
+            Column::Text(column) => {
+                if let Some(text) = place.take_text() {
+                    self.cells += 1;
+                    return column.read(text, cx);
+                }
+            }
+            Column::Decimal(column) => {
+                if let Some(number) = place.take_number() {
+                    self.cells += 1;
+                    return column.read(number);
+                }
+            }
+            Column::Integer(column) => {
+                if let Some(number) = place.take_number() {
+                    self.cells += 1;
+                    return column.read(number);
+                }
+            }
+            Column::Timestamp(column) => {
+                if let Some(text) = place.take_text() {
+                    self.cells += 1;
+                    return column.read(text);
+                }
+            }
+            Column::Date(column) => {
+                if let Some(text) = place.take_text() {
+                    self.cells += 1;
+                    return column.read(text);
+                }
+            }
+            Column::Boolean(_) | Column::Binary(_) => {}
         }
         let value = place.take_value(&mut cx.walk)?;
         if value.is_null() {

@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, StringArray};
 
 use crate::decode::columns::cells::ByteCells;
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH};
+use crate::decode::direct::Unusual;
 use crate::decode::number::{Decimal128, Exact, integer_of_double};
 use crate::decode::value::{Kind, Type, Value};
 use crate::model::ReasonCode;
@@ -44,6 +45,16 @@ impl TextColumn {
             write_text(value, self.coerce, &mut cx.scratch)?;
             self.cells.push(&cx.scratch);
         }
+        Ok(())
+    }
+
+    /// Appends a text that is UTF-8 and has no NUL.
+    #[inline]
+    pub fn read(&mut self, text: &[u8], cx: &Context) -> Result<(), Unusual> {
+        if text.len() > cx.walk.max_text_bytes {
+            return Err(Unusual);
+        }
+        self.cells.push(text);
         Ok(())
     }
 

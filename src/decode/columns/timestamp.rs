@@ -12,6 +12,7 @@ use crate::catalog::{EpochUnit, TimestampType, WrittenOffset};
 use crate::decode::civil::{Instant, parse_instant};
 use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH, exact};
+use crate::decode::direct::Unusual;
 use crate::decode::value::{Kind, Value};
 use crate::model::ReasonCode;
 
@@ -39,40 +40,48 @@ impl TimestampColumn {
     }
 
     pub fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
-        let instant = self.read(value, cx)?;
-        self.micros.push(instant.micros);
-        self.offset_minutes.push_option(instant.offset_minutes);
-        Ok(())
+        let instant = self.instant(value, cx)?;
+        self.push(instant)
     }
 
-    fn read(&self, value: Value<'_>, cx: &mut Context) -> Result<Instant, Misfit> {
-        let instant = match (value.kind(), self.form.epoch) {
-            (Kind::Text(text), _) => {
-                let text = text.decode(&mut cx.scratch);
-                let instant = parse_instant(text)?;
-                match text.last() {
-                    Some(b'Z' | b'z') => self.utc(instant.micros),
-                    _ => instant,
-                }
-            }
+    /// Appends the instant that a text names.
+    #[inline]
+    pub fn read(&mut self, text: &[u8]) -> Result<(), Unusual> {
+        let instant = self.written(text).map_err(|_| Unusual)?;
+        self.push(instant).map_err(|_| Unusual)
+    }
+
+    fn instant(&self, value: Value<'_>, cx: &mut Context) -> Result<Instant, Misfit> {
+        Ok(match (value.kind(), self.form.epoch) {
+            (Kind::Text(text), _) => self.written(text.decode(&mut cx.scratch))?,
             (Kind::Millis(millis), _) => {
                 let micros = millis.checked_mul(1_000).ok_or(out_of_range(Some(millis)))?;
                 self.utc(micros)
             }
             (Kind::Null | Kind::Boolean(_), _) | (_, None) => return Err(TYPE_MISMATCH),
             (_, Some(unit)) => self.utc(epoch_micros(value, unit, cx)?),
-        };
-        if instant.offset_minutes.is_none() {
+        })
+    }
+
+    fn written(&self, text: &[u8]) -> Result<Instant, ReasonCode> {
+        let instant = parse_instant(text)?;
+        Ok(match text.last() {
+            Some(b'Z' | b'z') => self.utc(instant.micros),
+            _ => instant,
+        })
+    }
+
+    fn push(&mut self, instant: Instant) -> Result<(), Misfit> {
+        match instant.offset_minutes {
             // The range is checked when the instant is known.
-            return match self.form.local {
-                Some(_) => Ok(instant),
-                None => Err(ReasonCode::OffsetMissing.into()),
-            };
+            None if self.form.local.is_some() => {}
+            None => return Err(ReasonCode::OffsetMissing.into()),
+            Some(_) if (self.form.min_micros..=self.form.max_micros).contains(&instant.micros) => {}
+            Some(_) => return Err(out_of_range(Some(instant.micros.div_euclid(1_000)))),
         }
-        if !(self.form.min_micros..=self.form.max_micros).contains(&instant.micros) {
-            return Err(out_of_range(Some(instant.micros.div_euclid(1_000))));
-        }
-        Ok(instant)
+        self.micros.push(instant.micros);
+        self.offset_minutes.push_option(instant.offset_minutes);
+        Ok(())
     }
 
     fn utc(&self, micros: i64) -> Instant {

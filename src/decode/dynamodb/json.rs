@@ -3,6 +3,7 @@
 //! Does not own what the JSON means (`dynamodb`). Strings come out as they stand, their escapes
 //! checked; bytes that are not UTF-8 are left to the caller to refuse.
 
+use crate::decode::key::Key;
 use crate::decode::value::{Malformed, Text};
 use crate::decode::walk::Walk;
 use crate::decode::word::{HIGH, ONES, zero_bytes};
@@ -104,6 +105,43 @@ impl<'a> Scanner<'a> {
                 true
             }
             None => false,
+        }
+    }
+
+    /// Whether `byte` stands right here, without white space before it.
+    #[inline]
+    pub fn stands_before(&self, byte: u8) -> bool {
+        self.rest.first() == Some(&byte)
+    }
+
+    /// Takes the name that is spelled `key`, and the comma before it, if they stand right here.
+    #[inline]
+    pub fn take_key(&mut self, key: &Key, comma: bool) -> bool {
+        let at_name = match self.rest {
+            [b',', rest @ ..] if comma => rest,
+            rest if !comma => rest,
+            _ => return false,
+        };
+        let Some(rest) = key.strip(at_name) else { return false };
+        self.rest = rest;
+        true
+    }
+
+    /// Takes `{"T":"…"}` of that type if it stands right here, without white space or escapes,
+    /// in a line of UTF-8.
+    #[inline]
+    pub fn take_tagged(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let [b'{', b'"', found, b'"', b':', b'"', rest @ ..] = self.rest else { return None };
+        if *found != tag || !self.utf8 {
+            return None;
+        }
+        let len = if self.plain { bytes_to_quote(rest) } else { plain_bytes(rest) };
+        match rest.split_at_checked(len) {
+            Some((text, [b'"', b'}', rest @ ..])) => {
+                self.rest = rest;
+                Some(text)
+            }
+            _ => None,
         }
     }
 

@@ -10,6 +10,7 @@ mod reply;
 use super::columns::{Context, FieldColumn};
 use super::compile::PathTree;
 use super::direct::{Place, Unusual};
+use super::key::Key;
 use super::number::Exact;
 use super::value::{Kind, Malformed, Members, Slot, Text, Type, Value};
 use super::walk::Walk;
@@ -233,7 +234,7 @@ impl<'a> Cursor<'a> {
     #[expect(clippy::inline_always, reason = "a value that is returned in memory costs more")]
     pub fn next_member_if(
         &mut self,
-        key: &[u8],
+        key: &Key,
         walk: &mut Walk,
     ) -> Result<Option<Value<'a>>, Malformed> {
         if self.take_key(key) { self.value(walk).map(Some) } else { Ok(None) }
@@ -287,14 +288,15 @@ impl<'a> Place<'a> for Cursor<'a> {
     const LIST: Type = Type::L;
 
     #[inline]
-    fn take_key(&mut self, key: &[u8]) -> bool {
-        let mut scanner = self.scanner;
-        if !(self.first || scanner.take_exactly(b",")) || !scanner.take_exactly(key) {
-            return false;
-        }
-        self.scanner = scanner;
-        self.first = false;
-        true
+    fn is_at_end(&self) -> bool {
+        self.scanner.stands_before(b'}')
+    }
+
+    #[inline]
+    fn take_key(&mut self, key: &Key) -> bool {
+        let taken = self.scanner.take_key(key, !self.first);
+        self.first &= !taken;
+        taken
     }
 
     fn take_name(&mut self) -> Result<Option<Text<'a>>, Unusual> {
@@ -304,6 +306,16 @@ impl<'a> Place<'a> for Cursor<'a> {
     #[inline]
     fn take_element(&mut self) -> Result<bool, Unusual> {
         Ok(!self.at_end(b']')?)
+    }
+
+    #[inline]
+    fn take_text(&mut self) -> Option<&'a [u8]> {
+        self.scanner.take_tagged(b'S')
+    }
+
+    #[inline]
+    fn take_number(&mut self) -> Option<&'a [u8]> {
+        self.scanner.take_tagged(b'N')
     }
 
     #[inline]
