@@ -344,6 +344,11 @@ impl<'a> Place<'a> for Unread<'a> {
 
     #[inline]
     fn take_element(&mut self) -> Result<bool, Unusual> {
+        // The names of the first ten elements.
+        if let [tag, b'0'..=b'9', 0, rest @ ..] = self.cursor.rest {
+            (self.tag, self.cursor.rest) = (*tag, rest);
+            return Ok(true);
+        }
         Ok(self.take_name()?.is_some())
     }
 

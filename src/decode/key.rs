@@ -13,6 +13,8 @@ pub(super) struct Key {
     /// Its first bytes as words, and which bits of them count.
     words: [u64; WORDS],
     masks: [u64; WORDS],
+    /// Whether the words hold all of it.
+    is_short: bool,
 }
 
 impl Key {
@@ -38,22 +40,22 @@ impl Key {
             };
             (*word, *mask) = (spread(&|byte| byte), spread(&|_| 0xff));
         }
-        Self { spelled, words, masks }
+        Self { is_short: spelled.len() <= WORDS_BYTES, spelled, words, masks }
     }
 
     /// What follows the key, if `bytes` begin with it.
     #[inline]
     pub fn strip<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        match bytes.first_chunk::<WORDS_BYTES>() {
-            Some(head) if self.spelled.len() <= WORDS_BYTES => {
-                let words = head.as_chunks::<8>().0.iter().zip(self.words.iter().zip(&self.masks));
-                let differences = words.fold(0, |found, (bytes, (word, mask))| {
-                    found | (u64::from_le_bytes(*bytes) & mask) ^ word
-                });
-                if differences == 0 { bytes.get(self.spelled.len()..) } else { None }
+        let Some(head) = bytes.first_chunk::<WORDS_BYTES>().filter(|_| self.is_short) else {
+            return bytes.strip_prefix(self.spelled.as_slice());
+        };
+        let words = head.as_chunks::<8>().0.iter().zip(self.words.iter().zip(&self.masks));
+        for (bytes, (word, mask)) in words {
+            if u64::from_le_bytes(*bytes) & mask != *word {
+                return None;
             }
-            _ => bytes.strip_prefix(self.spelled.as_slice()),
         }
+        bytes.get(self.spelled.len()..)
     }
 }
 

@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, exact};
 use crate::decode::direct::Unusual;
-use crate::decode::number::{Exact, short_decimal};
+use crate::decode::number::{Decimal128, Exact, short_decimal};
 use crate::decode::value::{Kind, Value};
 
 #[derive(Debug)]
@@ -28,6 +28,8 @@ impl DecimalColumn {
         let (precision, scale) = (self.precision, self.scale);
         let decimal = match value.kind() {
             Kind::Number(text) => short_decimal(text.bytes, precision, scale),
+            Kind::Decimal128(bits) => Decimal128::from_bits(bits)
+                .and_then(|decimal| decimal.short_decimal(precision, scale)),
             _ => None,
         };
         let decimal = match decimal {

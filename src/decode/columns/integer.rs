@@ -35,7 +35,9 @@ impl IntegerColumn {
     pub fn read(&mut self, number: &[u8]) -> Result<(), Unusual> {
         let integer = match short_integer(number) {
             Some(integer) => integer,
-            None => Exact::parse(number).and_then(|exact| exact.to_integer().ok()).ok_or(Unusual)?,
+            None => {
+                Exact::parse(number).and_then(|exact| exact.to_integer().ok()).ok_or(Unusual)?
+            }
         };
         self.cells.push(integer);
         Ok(())
