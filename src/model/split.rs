@@ -121,6 +121,14 @@ impl RawFormat {
             Self::Bson => "bson",
         }
     }
+
+    /// The format that is called `name`, if there is one.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::DynamodbJson, Self::DynamodbItem, Self::DynamodbChange, Self::Bson]
+            .into_iter()
+            .find(|format| format.as_str() == name)
+    }
 }
 
 /// Whole rows, as the file or the wire gave them, with the place they came from.
@@ -176,7 +184,8 @@ pub enum PageContent {
 /// What a source promises about itself, gathered when it was cut into splits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceSummary {
-    /// `dynamodb_export`, `mongodump`, `dynamodb` or `mongodb`.
+    /// `dynamodb_export`, `mongodump`, `dynamodb` or `mongodb`; of a replay `quarantine`, and
+    /// `published` for days that are carried over.
     pub kind: String,
     /// Where it was read, without credentials.
     pub location: String,

@@ -91,14 +91,19 @@ impl Target {
         self.runtime.block_on(write_intent(store, prefix, &intent))
     }
 
-    /// Creates the record: the one act that publishes. Then the views.
-    pub(super) fn commit(&self, run: &Running<'_>, record: CommitRecord) -> Result<Publication> {
+    /// Creates the record, unless another of its key stands or its days were published since the
+    /// dataset was opened: the one act that publishes.
+    pub(super) fn append(&self, record: CommitRecord) -> Result<Appended> {
         let base = self.records.last().map(|committed| committed.record.seq);
-        let (committed, by_another_run) =
-            match self.runtime.block_on(self.log.append(record, base))? {
-                Appended::Committed(committed) => (committed, false),
-                Appended::AlreadyPublished(committed) => (committed, true),
-            };
+        self.runtime.block_on(self.log.append(record, base))
+    }
+
+    /// Creates the record, then the views.
+    pub(super) fn commit(&self, run: &Running<'_>, record: CommitRecord) -> Result<Publication> {
+        let (committed, by_another_run) = match self.append(record)? {
+            Appended::Committed(committed) => (committed, false),
+            Appended::AlreadyPublished(committed) => (committed, true),
+        };
         let Location { store, prefix, .. } = &self.location;
         let seq = committed.record.seq;
         let refreshed = if run.plan.latest {
@@ -178,6 +183,8 @@ pub(super) fn record(
         warnings: draft.warnings.clone(),
         guarded_csv_cells: files.map(|written| written.guarded_cells).sum(),
         settings: settings(run.plan),
+        replayed: None,
+        discarded: None,
     }
 }
 

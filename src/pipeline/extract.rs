@@ -20,7 +20,7 @@ use crate::transform::Steps;
 
 use super::intake::Intake;
 use super::live;
-use super::route::{ExclusionNames, route};
+use super::route::{ExclusionNames, Routed, route};
 use super::spill::{Spill, SpillRules};
 
 /// Parts of the memory budget that a worker's buffers divide into: what it holds, what it sorts,
@@ -36,10 +36,10 @@ pub(super) struct Extraction<'a> {
     pub(super) staging: &'a Staging,
     pub(super) runtime: &'a Handle,
     pub(super) progress: &'a Progress,
-    rules: SpillRules<'a>,
-    steps: Steps,
+    pub(super) rules: SpillRules<'a>,
+    pub(super) steps: Steps,
     /// Splits that an interrupted run had finished, or had read in part.
-    resumed: AtomicU64,
+    pub(super) resumed: AtomicU64,
 }
 
 /// Extracts every split, as far as no interrupted run has. Gives the checkpoints in the order of
@@ -130,7 +130,7 @@ pub(super) struct SplitReading<'a> {
 
 impl<'a> SplitReading<'a> {
     /// Begins a split at its start, in an empty folder.
-    fn begin(extraction: &'a Extraction<'a>, split: &Split) -> Result<Self> {
+    pub(super) fn begin(extraction: &'a Extraction<'a>, split: &Split) -> Result<Self> {
         let dir = extraction.staging.clear_split(split.id)?;
         let spill = Spill::new(&extraction.rules, split, dir);
         Ok(Self::with(extraction, split, spill))
@@ -160,12 +160,22 @@ impl<'a> SplitReading<'a> {
                 .with("first row", page.first_row)
                 .with("expected", self.spill.rows_read()));
         }
-        let Extraction { rules, steps, progress, .. } = self.extraction;
-        let batch = self.decoder.decode(page);
-        progress.rows_read.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-        let routed = route(steps.apply(batch), rules.contract, rules.names)?;
+        let routed = self.judge(page)?;
+        self.add(&routed)
+    }
+
+    /// Decodes a page and judges its rows.
+    pub(super) fn judge(&mut self, page: &RawPage) -> Result<Routed> {
+        let Extraction { rules, steps, .. } = self.extraction;
+        route(steps.apply(self.decoder.decode(page)), rules.contract, rules.names)
+    }
+
+    /// Spills the rows of the next page as they were judged.
+    pub(super) fn add(&mut self, routed: &Routed) -> Result<()> {
+        let progress = self.extraction.progress;
+        progress.rows_read.fetch_add(routed.batch.num_rows() as u64, Ordering::Relaxed);
         progress.rows_rejected.fetch_add(routed.quarantined(), Ordering::Relaxed);
-        self.spill.add(&routed)
+        self.spill.add(routed)
     }
 
     /// Rows taken so far: the ordinal of the next one.
@@ -190,7 +200,7 @@ impl<'a> SplitReading<'a> {
 
 /// Bytes that one worker may hold in memory. It may have several live splits open, which share
 /// them.
-fn spill_bytes(plan: &Plan) -> usize {
+pub(super) fn spill_bytes(plan: &Plan) -> usize {
     let workers = u64::try_from(plan.threads.max(1)).unwrap_or(u64::MAX);
     let share = plan.memory_bytes / workers.saturating_mul(SHARES_PER_WORKER);
     let share = share.clamp(MIN_SPILL_BYTES, MAX_SPILL_BYTES);

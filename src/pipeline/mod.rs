@@ -24,6 +24,7 @@ mod quarantine;
 mod rate_file;
 mod rates;
 mod refused;
+mod replay;
 mod route;
 mod row_set;
 mod set_wide;
@@ -45,10 +46,10 @@ use tokio::runtime::{Handle, Runtime};
 use crate::catalog::Severity;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fx::{Rates, RatesUsed};
-use crate::model::{DataFile, Ledger, ReasonCode, ZoneDifference, days_of_date};
+use crate::model::{DataFile, Ledger, ReasonCode, SplitId, ZoneDifference, days_of_date};
 use crate::plan::{DaySelection, Plan};
 use crate::report::{Outcome, RunSummary};
-use crate::sinks::quarantine::write_quarantine;
+use crate::sinks::quarantine::{Seen, write_quarantine};
 use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
 use crate::transform::Steps;
@@ -57,9 +58,12 @@ pub use judge::{JudgedReason, Judgement, judge};
 pub use load::{LoadSummary, load};
 pub use lookup::{FoundRow, get};
 pub use plan::plan;
-pub use quarantine::quarantine;
+pub use quarantine::{
+    ExpiredBy, QuarantineAccount, QuarantineStats, ReplayedAs, quarantine, quarantine_stats,
+};
 pub use rate_file::{ImportSummary, import_rates};
 pub use rates::read_rates;
+pub use replay::{LeftAlone, ReplayOutcome, ReplayRequest, ReplaySummary, RunReplay, replay};
 pub use uploads::{PendingUpload, abort_uploads, pending_uploads};
 pub use verify::{VerifySummary, verify};
 
@@ -92,6 +96,16 @@ pub struct Options {
 /// `Conflict` and `CommitUnknown` from the commit, `Permission` and `Transient` from stores and
 /// disks, `Usage` when the plan names what is not there.
 pub fn run(plan: &Plan, progress: &Arc<Progress>, options: Options) -> Result<RunSummary> {
+    in_a_run(plan, progress, options, |run| run.to_the_end())
+}
+
+/// Does `work` as a run of its own, on the worker threads of `plan`.
+fn in_a_run<T: Send>(
+    plan: &Plan,
+    progress: &Arc<Progress>,
+    options: Options,
+    work: impl FnOnce(&Running<'_>) -> Result<T> + Send,
+) -> Result<T> {
     let runtime = start_runtime()?;
     let workers = rayon::ThreadPoolBuilder::new()
         .num_threads(plan.threads)
@@ -108,7 +122,7 @@ pub fn run(plan: &Plan, progress: &Arc<Progress>, options: Options) -> Result<Ru
         started: Instant::now(),
         run_id: run_id(options.started_at),
     };
-    workers.install(|| run.to_the_end())
+    workers.install(|| work(&run))
 }
 
 /// One execution of a plan.
@@ -152,7 +166,8 @@ impl Running<'_> {
             if let Some(why) = self.over_budget(&decided) {
                 return Err(gate::refusal(&why));
             }
-            let draft = self.write(&target, &staging, &decided)?;
+            let seen = Seen::First(self.options.started_at);
+            let draft = self.write(&target, &staging, &decided, seen)?;
             Ok((decided, draft))
         });
         let (decided, draft) = match judged {
@@ -209,10 +224,33 @@ impl Running<'_> {
         let (checkpoints, resumed) =
             extract::extract(plan, steps, &names, intake, staging, self.runtime, progress)?;
         intake.end_scan_window(self.now());
+        let days = days_to_publish(plan.days, &checkpoints);
+        let decided = self.settle(staging, checkpoints, days, &names, &Standing::default())?;
+        Ok(Decided { resumed, ..decided })
+    }
+
+    /// Takes the decisions that need all rows, over splits that are extracted.
+    fn settle(
+        &self,
+        staging: &Staging,
+        mut checkpoints: Vec<Checkpoint>,
+        days: Vec<i32>,
+        names: &ExclusionNames,
+        standing: &Standing,
+    ) -> Result<Decided> {
+        let Self { plan, progress, .. } = *self;
         progress.enter(Stage::Deduplicating);
-        let older = set_wide::older_copies(staging, &checkpoints, &names)?;
+        let older = set_wide::older_copies(staging, &checkpoints, names)?;
         let rules = &plan.contract.unique;
-        let not_unique = set_wide::not_unique(staging, &checkpoints, rules, &older.rows, &names)?;
+        let not_unique = set_wide::not_unique(
+            staging,
+            &checkpoints,
+            rules,
+            &older.rows,
+            &standing.splits,
+            names,
+        )?;
+        checkpoints.retain(|checkpoint| !standing.only_compared.contains(&checkpoint.split.id));
         let [left_out, refused] = [Severity::Exclude, Severity::Reject]
             .map(|severity| NotUnique::rows(&not_unique, severity));
         let mut reasons = refused::reasons(refused::of_splits(staging, &checkpoints, &older.rows))?;
@@ -222,14 +260,13 @@ impl Running<'_> {
             *reasons.entry(ReasonCode::NotUnique.to_string()).or_default() += shared;
         }
         let expected = ledger::expected(&checkpoints, &older, &not_unique);
-        let days = days_to_publish(plan.days, &checkpoints);
         Ok(Decided {
             ledger: ledger::draw_up(&checkpoints, &older, &not_unique, &expected),
             warnings: warnings(&checkpoints, &not_unique),
             zone_differences: zones::differences(&plan.contract, &checkpoints, &days),
             days,
             checkpoints,
-            resumed,
+            resumed: 0,
             older,
             not_unique,
             left_out,
@@ -243,7 +280,14 @@ impl Running<'_> {
     }
 
     /// Writes every file below the run's own prefix and lets the gate judge them.
-    fn write(&self, target: &Target, staging: &Staging, decided: &Decided) -> Result<Draft> {
+    /// `seen` says whether its refused rows were refused before.
+    fn write(
+        &self,
+        target: &Target,
+        staging: &Staging,
+        decided: &Decided,
+        seen: Seen<'_>,
+    ) -> Result<Draft> {
         let Self { plan, progress, .. } = *self;
         progress.enter(Stage::Writing);
         target.announce(self)?;
@@ -268,8 +312,7 @@ impl Running<'_> {
         )?;
         let rejects = refused::of_splits(staging, &decided.checkpoints, &decided.older.rows)
             .chain(refused::of_days(staging, days.iter().filter_map(|day| day.refused.as_ref())));
-        let quarantine_files =
-            write_quarantine(&destination, &self.run_id, self.options.started_at, rejects)?;
+        let quarantine_files = write_quarantine(&destination, &self.run_id, seen, rejects)?;
 
         progress.enter(Stage::Verifying);
         let quarantine = gate::reopen_quarantine(&quarantine_files, &destination)?;
@@ -344,6 +387,15 @@ impl Running<'_> {
     }
 }
 
+/// Splits whose rows are published already: they are compared with those that are read, and none
+/// of them is refused or left out.
+#[derive(Default)]
+struct Standing {
+    splits: BTreeSet<SplitId>,
+    /// Those of days that are not published again.
+    only_compared: BTreeSet<SplitId>,
+}
+
 /// What is known of every row before a file is written.
 struct Decided {
     checkpoints: Vec<Checkpoint>,
@@ -388,7 +440,7 @@ fn days_to_publish(selection: DaySelection, checkpoints: &[Checkpoint]) -> Vec<i
     }
 }
 
-fn written_by_split(days: &[WrittenDay]) -> BTreeMap<crate::model::SplitId, u64> {
+fn written_by_split(days: &[WrittenDay]) -> BTreeMap<SplitId, u64> {
     let mut written = BTreeMap::new();
     for (split, rows) in days.iter().flat_map(|day| &day.merged.emitted) {
         *written.entry(*split).or_default() += rows;

@@ -3,7 +3,7 @@
 //! Owns going through the staged indexes bucket by bucket. Does not own the comparison itself
 //! (`transform::frames`) nor what is done with the rows (`merge`, `refused`).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -48,12 +48,14 @@ pub(super) fn older_copies(
 
 /// Finds, for each unique rule in the contract's order, the candidates that share a value with
 /// another one. A row is tallied under the first rule that takes it away: rules that leave out
-/// come before those that refuse. A rule that warns tallies the rows that stay.
+/// come before those that refuse. A rule that warns tallies the rows that stay. Rows of the splits
+/// in `standing` are compared, and stay whatever is found.
 pub(super) fn not_unique(
     staging: &Staging,
     checkpoints: &[Checkpoint],
     rules: &[UniqueRule],
     older: &RowSet,
+    standing: &BTreeSet<SplitId>,
     names: &ExclusionNames,
 ) -> Result<Vec<NotUnique>> {
     let mut order: Vec<usize> = (0..rules.len()).collect();
@@ -67,10 +69,11 @@ pub(super) fn not_unique(
     for index in order {
         let rule = &rules[index];
         let files = |c| unique_files(c, index);
-        let shared = per_bucket(
+        let mut shared = per_bucket(
             |bucket| without(&key_index::bucket(staging, checkpoints, files, bucket)?, older),
             |rows| frames::shared_values(&values(rows)?),
         )?;
+        shared.iter_mut().for_each(|rows| rows.retain(|row| !standing.contains(&row.split)));
         let struck = Struck::collect(shared, &taken, names);
         if rule.severity != Severity::Warn {
             taken.union(&struck.rows);

@@ -68,7 +68,8 @@ impl Log {
     /// its days is refused. `seq`, `prev_sha256` and what each day replaces are filled in here.
     ///
     /// # Errors
-    /// `Conflict` when a day of the record was published after `base` by a run with other input;
+    /// `Conflict` when a day of the record was published after `base` by a run with other input, or
+    /// rows were taken out of the same quarantine file;
     /// `CommitUnknown` when the store leaves open whether the record was created; `Verification`,
     /// `Usage`, `Permission` and `Transient` as [`Log::read_all`].
     pub async fn append(&self, mut record: CommitRecord, base: Option<u64>) -> Result<Appended> {
@@ -224,6 +225,14 @@ fn standing(
                 .with("run", &other.run_id)
                 .with("commit", other.seq)
                 .with_help("run again to replace it with what the source holds now"));
+        }
+        if let Some(taken) = record.taken().find(|ours| other.taken().any(|t| t.path == ours.path))
+        {
+            let message = "another command took rows out of the same quarantine meanwhile";
+            return Err(Error::new(ErrorKind::Conflict, message)
+                .with("file", &taken.path)
+                .with("commit", other.seq)
+                .with_help("run the same command again: it takes what is still there"));
         }
     }
     Ok(None)

@@ -13,6 +13,8 @@ use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fx::RatesUsed;
 use crate::model::{DataFile, Ledger, SourceSummary, ZoneDifference};
 
+use super::quarantine::{Discarded, Replayed};
+
 /// One record of the log, as it lies in `_log/<20 digits>.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitRecord {
@@ -69,6 +71,12 @@ pub struct CommitRecord {
     pub guarded_csv_cells: u64,
     /// Settings of the run that shaped its files.
     pub settings: BTreeMap<String, String>,
+    /// Rows of the quarantine that were tried again; absent when none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<Replayed>,
+    /// Rows of the quarantine that were given up; absent when none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discarded: Option<Discarded>,
 }
 
 /// Which contract, to the byte.
@@ -161,7 +169,9 @@ mod tests {
     fn a_record_of_a_program_that_knew_no_conversion_reads_as_one_without() {
         let bytes = record("run-1", "key-1", &["2026-08-01"]).to_bytes().unwrap();
         let text = String::from_utf8(bytes).unwrap();
-        assert!(!text.contains("\"fx\""), "absent, as such programs wrote it");
+        for name in ["fx", "replayed", "discarded"] {
+            assert!(!text.contains(&format!("\"{name}\"")), "absent, as such programs wrote it");
+        }
         assert_eq!(Committed::from_bytes(text.as_bytes()).unwrap().record.fx, None);
     }
 

@@ -3,43 +3,42 @@
 //! Staged while a run is on ([`RejectBuilder`]), stamped and written when it publishes
 //! ([`write_quarantine`]), read to be counted, shown and replayed ([`read_quarantine`]).
 
+mod stored;
+
+pub use stored::{QuarantineRow, StoredReason, read_quarantine};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayBuilder, ArrayRef, AsArray, BinaryBuilder, Date32Builder, Int32Array, Int64Builder,
-    ListArray, ListBuilder, RecordBatch, StringArray, StringBuilder, StructArray, StructBuilder,
-    TimestampMicrosecondArray, UInt32Builder, UInt64Builder,
+    ArrayBuilder, ArrayRef, AsArray, BinaryBuilder, Date32Builder, Int32Array, Int64Builder,
+    ListBuilder, RecordBatch, StringArray, StringBuilder, StructBuilder, TimestampMicrosecondArray,
+    UInt32Builder, UInt64Array, UInt64Builder,
 };
 use arrow::datatypes::{
-    DataType, Date32Type, Field, Fields, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit,
-    TimestampMicrosecondType, UInt32Type, UInt64Type,
+    DataType, Field, Fields, Schema, SchemaRef, TimeUnit, UInt32Type, UInt64Type,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
 use parquet::arrow::ArrowWriter;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::model::{
-    DataFile, FileFormat, RawFormat, Reason, Split, SplitId, date_of_days, days_of_date,
-};
+use crate::model::{DataFile, FileFormat, RawFormat, Reason, Split, SplitId, days_of_date};
 use crate::plan::ParquetCompression;
 
 use super::Destination;
-use super::object::StoredObject;
 use super::parquet::properties;
 use super::upload::{Upload, encoder_error};
 
 /// Column of a staged batch with the ordinal of the row within its split.
 pub const ROW_COLUMN: usize = 2;
 
+const SPLIT_COLUMN: usize = 1;
+const OFFSET_COLUMN: usize = 3;
 const REASONS_COLUMN: usize = 6;
 const ROW_GROUP_BYTES: u64 = 64 << 20;
-/// Rows decoded at once; the source bytes of one may take megabytes.
-const READ_ROWS: usize = 64;
 
 /// A row that is refused, as the pipeline knows it.
 #[derive(Debug)]
@@ -185,15 +184,42 @@ pub fn count_reasons(rows: &RecordBatch, counts: &mut BTreeMap<String, u64>) {
     }
 }
 
-/// Writes staged batches as the quarantine of a run, stamped with the run and the instant at
-/// which the rows were first seen. Gives no file when there are no rows.
+/// When and how often the rows of a quarantine were refused before.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'a> {
+    /// Never: they are first seen at this instant.
+    First(Timestamp),
+    /// They lay in a quarantine before.
+    Before(&'a Histories),
+}
+
+/// What is known of the rows of each split from when they were refused before, by their ordinal.
+pub type Histories = BTreeMap<SplitId, Vec<History>>;
+
+/// What is known of a row from when it was refused before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct History {
+    /// Ordinal within the split it was first read from.
+    pub row: u64,
+    /// Offset of its bytes within the (inflated) object.
+    pub offset_bytes: u64,
+    /// When it was first refused.
+    pub first_seen: Timestamp,
+    /// How often it was tried until now.
+    pub attempts: i32,
+}
+
+/// Writes staged batches as the quarantine of a run, stamped with the run, and with when the rows
+/// were first seen and how often they were tried. Rows that were refused before get their first
+/// place back. Gives no file when there are no rows.
 ///
 /// # Errors
-/// `Permission` and `Transient` from the store, whatever `batches` gives.
+/// `Unexpected` when a row is not among those that were refused before, `Permission` and
+/// `Transient` from the store, whatever `batches` gives.
 pub fn write_quarantine(
     destination: &Destination,
     run_id: &str,
-    first_seen: Timestamp,
+    seen: Seen<'_>,
     batches: impl Iterator<Item = Result<RecordBatch>>,
 ) -> Result<Vec<DataFile>> {
     let path = format!("_quarantine/v-{run_id}/part-00000.parquet");
@@ -205,7 +231,7 @@ pub fn write_quarantine(
         if batch.num_rows() == 0 {
             continue;
         }
-        let stamped = stamp(&batch, &schema, run_id, first_seen)?;
+        let stamped = stamp(&batch, &schema, run_id, seen)?;
         let writer = match &mut writer {
             Some(writer) => writer,
             None => {
@@ -238,163 +264,48 @@ fn stamp(
     rows: &RecordBatch,
     schema: &SchemaRef,
     run_id: &str,
-    first_seen: Timestamp,
+    seen: Seen<'_>,
 ) -> Result<RecordBatch> {
     let count = rows.num_rows();
     let mut columns = rows.columns().to_vec();
     columns.push(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(run_id, count))));
-    let seen = TimestampMicrosecondArray::from_value(first_seen.as_microsecond(), count);
-    columns.push(Arc::new(seen.with_timezone("UTC")));
-    columns.push(Arc::new(Int32Array::from_value(1, count)));
+    let (first_seen, attempts) = match seen {
+        Seen::First(at) => (
+            TimestampMicrosecondArray::from_value(at.as_microsecond(), count),
+            Int32Array::from_value(1, count),
+        ),
+        Seen::Before(histories) => {
+            let of_rows = histories_of(rows, histories)?;
+            columns[ROW_COLUMN] =
+                Arc::new(UInt64Array::from_iter_values(of_rows.iter().map(|h| h.row)));
+            columns[OFFSET_COLUMN] =
+                Arc::new(UInt64Array::from_iter_values(of_rows.iter().map(|h| h.offset_bytes)));
+            let seen = of_rows.iter().map(|h| h.first_seen.as_microsecond());
+            let attempts = of_rows.iter().map(|h| h.attempts.saturating_add(1));
+            (
+                TimestampMicrosecondArray::from_iter_values(seen),
+                Int32Array::from_iter_values(attempts),
+            )
+        }
+    };
+    columns.push(Arc::new(first_seen.with_timezone("UTC")));
+    columns.push(Arc::new(attempts));
     RecordBatch::try_new(Arc::clone(schema), columns)
         .or_err(ErrorKind::Unexpected, "could not stamp refused rows")
 }
 
-/// A refused row as it lies in the quarantine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct QuarantineRow {
-    /// Split it came from, as people call it.
-    pub split: String,
-    /// Number of the split within the run.
-    pub split_id: SplitId,
-    /// Ordinal within the split.
-    pub row: u64,
-    /// Offset of its bytes within the (inflated) object.
-    pub offset_bytes: u64,
-    /// Its key, when it could be read.
-    pub key: Option<String>,
-    /// Its business date, when it could be told.
-    pub dt: Option<Date>,
-    /// Every reason against it.
-    pub reasons: Vec<StoredReason>,
-    /// Its source bytes, base64.
-    pub raw_base64: String,
-    /// Format of these bytes.
-    pub raw_format: String,
-    /// SHA-256 (hex) of these bytes.
-    pub raw_sha256: String,
-    /// `dataset@major`.
-    pub contract: String,
-    /// Semantic version of the contract.
-    pub contract_version: String,
-    /// The run that refused it.
-    pub run_id: String,
-    /// When it was first refused, RFC 3339 UTC.
-    pub first_seen: String,
-    /// How often it was tried.
-    pub attempts: i32,
-}
-
-impl QuarantineRow {
-    /// The codes of its reasons, each once.
-    #[must_use]
-    pub fn codes(&self) -> BTreeSet<&str> {
-        self.reasons.iter().map(|reason| reason.code.as_str()).collect()
-    }
-}
-
-/// A reason as it lies in the quarantine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StoredReason {
-    /// Stable code, see [`crate::model::ReasonCode`].
-    pub code: String,
-    /// Path of the contract field.
-    pub field: Option<String>,
-    /// Name of the contract's rule.
-    pub rule: Option<String>,
-    /// Type of the value in the source.
-    pub found: Option<String>,
-    /// Milliseconds since 1970 as the source had them, for dates out of range.
-    pub raw_millis: Option<i64>,
-}
-
-/// Gives every row of a quarantine file to `each`, until it answers `false`.
-///
-/// # Errors
-/// `Verification` when the file is missing or damaged, or holds another number of rows than
-/// `file` says, `Permission` and `Transient` from the
-/// store, whatever `each` gives.
-pub fn read_quarantine(
-    destination: &Destination,
-    file: &DataFile,
-    each: &mut dyn FnMut(QuarantineRow) -> Result<bool>,
-) -> Result<()> {
-    let object = StoredObject::open(destination, &file.path)?;
-    object.require_unaltered(file)?;
-    let reader = object.parquet()?;
-    if reader.schema().fields() != schema().fields() {
-        return Err(Error::new(
-            ErrorKind::Verification,
-            "a file does not have the columns of a quarantine",
-        )
-        .with("file", &file.path));
-    }
-    let reader = reader.with_batch_size(READ_ROWS).build().map_err(|e| object.unreadable(e))?;
-    let mut found = 0;
-    for rows in reader {
-        let rows = rows.map_err(|e| object.unreadable(e))?;
-        found += rows.num_rows() as u64;
-        for row in 0..rows.num_rows() {
-            if !each(row_at(&rows, row)?)? {
-                return Ok(());
-            }
-        }
-    }
-    if found == file.rows {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Verification,
-        "a quarantine file does not hold what was written to it",
-    )
-    .with("file", &file.path)
-    .with("written", file.rows)
-    .with("read back", found))
-}
-
-fn row_at(rows: &RecordBatch, row: usize) -> Result<QuarantineRow> {
-    use base64::Engine;
-    let text = |column: usize| rows.column(column).as_string::<i32>().value(row).to_owned();
-    let optional = |column: usize| rows.column(column).is_valid(row).then(|| text(column));
-    let days = rows.column(5).as_primitive::<Date32Type>();
-    let seen = rows.column(13).as_primitive::<TimestampMicrosecondType>().value(row);
-    let seen = Timestamp::from_microsecond(seen)
-        .or_err(ErrorKind::Verification, "a quarantine row has no instant")?;
-    Ok(QuarantineRow {
-        split: text(0),
-        split_id: SplitId(rows.column(1).as_primitive::<UInt32Type>().value(row)),
-        row: rows.column(ROW_COLUMN).as_primitive::<UInt64Type>().value(row),
-        offset_bytes: rows.column(3).as_primitive::<UInt64Type>().value(row),
-        key: optional(4),
-        dt: days.is_valid(row).then(|| date_of_days(days.value(row))).flatten(),
-        reasons: reasons_at(rows.column(REASONS_COLUMN).as_list(), row),
-        raw_base64: base64::engine::general_purpose::STANDARD
-            .encode(rows.column(7).as_binary::<i32>().value(row)),
-        raw_format: text(8),
-        raw_sha256: text(9),
-        contract: text(10),
-        contract_version: text(11),
-        run_id: text(12),
-        first_seen: seen.to_string(),
-        attempts: rows.column(14).as_primitive::<Int32Type>().value(row),
-    })
-}
-
-fn reasons_at(reasons: &ListArray, row: usize) -> Vec<StoredReason> {
-    let reasons = reasons.value(row);
-    let reasons: &StructArray = reasons.as_struct();
-    let text = |column: usize, i: usize| {
-        let texts = reasons.column(column).as_string::<i32>();
-        texts.is_valid(i).then(|| texts.value(i).to_owned())
-    };
-    let millis = reasons.column(4).as_primitive::<Int64Type>();
-    (0..reasons.len())
-        .map(|i| StoredReason {
-            code: text(0, i).unwrap_or_default(),
-            field: text(1, i),
-            rule: text(2, i),
-            found: text(3, i),
-            raw_millis: millis.is_valid(i).then(|| millis.value(i)),
+fn histories_of<'a>(rows: &RecordBatch, histories: &'a Histories) -> Result<Vec<&'a History>> {
+    let splits = rows.column(SPLIT_COLUMN).as_primitive::<UInt32Type>().values();
+    let ordinals = rows.column(ROW_COLUMN).as_primitive::<UInt64Type>().values();
+    (splits.iter().zip(ordinals))
+        .map(|(split, row)| {
+            let of_split = histories.get(&SplitId(*split));
+            let index = usize::try_from(*row).unwrap_or(usize::MAX);
+            of_split.and_then(|rows| rows.get(index)).ok_or_else(|| {
+                Error::new(ErrorKind::Unexpected, "a row was not refused before")
+                    .with("split", split)
+                    .with("row", row)
+            })
         })
         .collect()
 }

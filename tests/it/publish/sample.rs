@@ -68,6 +68,8 @@ impl Run<'_> {
             warnings: BTreeMap::new(),
             guarded_csv_cells: 0,
             settings: BTreeMap::new(),
+            replayed: None,
+            discarded: None,
         }
     }
 

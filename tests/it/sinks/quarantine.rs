@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use consign::error::{Error, ErrorKind, Result};
 use consign::model::{DataFile, Part, RawFormat, Reason, ReasonCode, Split, SplitId};
 use consign::sinks::quarantine::{
-    QuarantineRow, RejectBuilder, RejectedRow, count_reasons, read_quarantine, write_quarantine,
+    QuarantineRow, RejectBuilder, RejectedRow, Seen, count_reasons, read_quarantine,
+    write_quarantine,
 };
 
 use super::orders::contract;
@@ -68,7 +69,7 @@ fn index(row: u64) -> usize {
 
 fn write(place: &Place, batches: Vec<Result<RecordBatch>>) -> Result<Vec<DataFile>> {
     let seen = FIRST_SEEN.parse().unwrap();
-    write_quarantine(&place.destination, RUN, seen, batches.into_iter())
+    write_quarantine(&place.destination, RUN, Seen::First(seen), batches.into_iter())
 }
 
 fn read(place: &Place, file: &DataFile) -> Result<Vec<QuarantineRow>> {
