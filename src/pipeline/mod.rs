@@ -7,6 +7,8 @@
 mod candidates;
 mod commit;
 mod deletions;
+mod discard;
+mod explain;
 mod extract;
 mod gate;
 mod identity;
@@ -54,6 +56,10 @@ use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
 use crate::transform::Steps;
 
+pub use discard::{DiscardRequest, DiscardSummary, discard};
+pub use explain::{
+    ExplainRequest, ExplainedReason, ExplainedRow, PresentJudgement, RefusingContract, explain,
+};
 pub use judge::{JudgedReason, Judgement, judge};
 pub use load::{LoadSummary, load};
 pub use lookup::{FoundRow, get};

@@ -7,4 +7,5 @@ mod interrupted;
 mod published;
 mod rates;
 mod refused;
+mod replay;
 mod zones;
