@@ -8,6 +8,7 @@ use super::surroundings::Here;
 use crate::catalog::Catalog;
 use crate::config::{Environment, Overrides, Surroundings, resolve, values};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::Sensitive;
 use crate::plan::{DaySelection, Plan};
 
 /// The arguments of every command that plans a run.
@@ -41,18 +42,7 @@ impl JobArgs {
     /// # Errors
     /// `Usage` when there is no such job or contract, or one has mistakes.
     pub fn plan(&self, here: &Here) -> Result<Plan> {
-        let overrides = self.overrides()?;
-        let project = here.project()?;
-        let job = project.job(&self.job)?;
-        let contract = Catalog::open(&project.schemas())?.resolve(&job.dataset)?;
-        let surroundings = Surroundings {
-            now: here.now,
-            processors: std::thread::available_parallelism().map_or(1, usize::from),
-            root: project.root(),
-            state_dir: &here.state_dir(&project),
-            secret: &Environment::secret,
-        };
-        resolve(&job, contract, &overrides, &surroundings)
+        plan_of(&self.job, &self.overrides()?, here, &Environment::secret)
     }
 
     fn overrides(&self) -> Result<Overrides> {
@@ -73,4 +63,27 @@ impl JobArgs {
             memory_bytes: self.memory,
         })
     }
+}
+
+/// What the job called `name` means here and now.
+///
+/// # Errors
+/// `Usage` when there is no such job or contract, or one has mistakes.
+pub(super) fn plan_of(
+    name: &str,
+    overrides: &Overrides,
+    here: &Here,
+    secret: &dyn Fn(&str) -> Option<Sensitive>,
+) -> Result<Plan> {
+    let project = here.project()?;
+    let job = project.job(name)?;
+    let contract = Catalog::open(&project.schemas())?.resolve(&job.dataset)?;
+    let surroundings = Surroundings {
+        now: here.now,
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        root: project.root(),
+        state_dir: &here.state_dir(&project),
+        secret,
+    };
+    resolve(&job, contract, overrides, &surroundings)
 }

@@ -5,10 +5,12 @@
 
 mod catalog;
 mod completions;
+mod explain;
 pub mod failure;
 mod fx;
 mod get;
 mod job_args;
+mod job_of_run;
 mod live_place;
 mod load;
 mod output;
@@ -40,6 +42,7 @@ Examples:
   consign plan orders-table                     what a run would read, without reading it
   consign verify orders-daily                   re-read what is published and compare
   consign quarantine stats orders-daily         why rows were refused
+  consign quarantine replay --job orders-usd --reason fx_rate_missing    once the rates are there
   consign fx show orders-usd --date 2026-08-01  the exchange rates that orders of a day get
   consign schema show exported_orders@1         the contract of a dataset
 
@@ -92,6 +95,7 @@ enum Command {
     Load(load::Load),
     Verify(verify::Verify),
     Quarantine(quarantine::Quarantine),
+    Explain(explain::Explain),
     Uploads(uploads::Uploads),
     Fx(fx::Fx),
     Catalog(catalog::CatalogCommand),
@@ -114,6 +118,7 @@ impl Cli {
             Command::Load(command) => command.execute(&here),
             Command::Verify(command) => command.execute(&here),
             Command::Quarantine(command) => command.execute(&here),
+            Command::Explain(command) => command.execute(&here),
             Command::Uploads(command) => command.execute(&here),
             Command::Fx(command) => command.execute(&here),
             Command::Catalog(command) => command.execute(&here),

@@ -1,15 +1,17 @@
-//! `consign quarantine`: the refused rows of a dataset, and why they were refused.
+//! `consign quarantine`: the refused rows of a dataset, why they were refused, and what becomes of
+//! them.
 
-use std::collections::BTreeMap;
+mod discard;
+mod replay;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::surroundings::Here;
 use super::{output, reasons, target};
 use crate::error::Result;
-use crate::pipeline;
-use crate::report::table::count;
+use crate::pipeline::{self, QuarantineAccount, QuarantineStats};
+use crate::report::table::{Table, count};
 use crate::report::text;
 
 const EXAMPLES: &str = "\
@@ -17,10 +19,13 @@ Examples:
   consign quarantine stats orders-daily
   consign quarantine show orders-daily --reason not_in_list --limit 10
   consign quarantine show out/exported_orders --json > refused.jsonl
+  consign quarantine replay --job orders-usd --reason fx_rate_missing
+  consign quarantine discard RUN --reason row_malformed --because 'written by a test'
 
-`consign reasons` explains the codes.";
+Rows that were replayed or discarded, and rows of days that another run has read since, are not shown;
+`stats` accounts for them. `consign explain` tells more of one row, without its values; `consign reasons` explains the codes.";
 
-/// Look at the rows that were refused
+/// Look at the rows that were refused, try them again or give them up
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Quarantine {
@@ -32,8 +37,10 @@ pub(super) struct Quarantine {
 enum Command {
     /// Show refused rows, each with all its reasons
     Show(Show),
-    /// Count refused rows by reason
+    /// Count refused rows by reason, and account for all that ever were
     Stats(Stats),
+    Replay(replay::Replay),
+    Discard(discard::Discard),
 }
 
 #[derive(Debug, Args)]
@@ -71,11 +78,13 @@ struct Stats {
 }
 
 impl Quarantine {
-    /// Shows or counts.
+    /// Does what was asked.
     pub fn execute(self, here: &Here) -> Result<()> {
         match self.command {
             Command::Show(show) => show.execute(here),
             Command::Stats(stats) => stats.execute(here),
+            Command::Replay(replay) => replay.execute(here),
+            Command::Discard(discard) => discard.execute(here),
         }
     }
 }
@@ -107,27 +116,44 @@ impl Show {
 
 impl Stats {
     fn execute(self, here: &Here) -> Result<()> {
-        let mut rows = 0;
-        let mut reasons = BTreeMap::<String, u64>::new();
-        self.which.each(here, &mut |row| {
-            rows += 1;
-            // A row counts once under each of its codes, as in the ledger's reasons.
-            let mut found: Vec<_> = codes(&row).collect();
-            found.sort_unstable();
-            found.dedup();
-            for code in found {
-                *reasons.entry(code.to_owned()).or_default() += 1;
-            }
-            Ok(true)
-        })?;
+        let target = target::find(self.which.target.as_deref(), here)?;
+        let run = self.which.run.as_deref();
+        let stats = pipeline::quarantine_stats(&target.url, &target.aws, run)?;
         if self.json {
-            output::print_json(&json!({"rows": rows, "reasons": reasons}))?;
+            output::print_json(&stats)?;
         } else {
-            let rows = count(rows);
-            output::print(&format!("{rows} rows in quarantine\n{}", text::reasons(&reasons)))?;
+            output::print(&counted(&stats))?;
         }
         Ok(())
     }
+}
+
+fn counted(stats: &QuarantineStats) -> String {
+    let QuarantineAccount { replayed_as, expired_by, .. } = &stats.account;
+    let account = &stats.account;
+    let mut table = Table::new("lrl");
+    for (what, rows, detail) in [
+        ("ever quarantined", account.ever_quarantined, String::new()),
+        (
+            "= replayed",
+            account.replayed,
+            format!(
+                "written {}, excluded {}, deduplicated {}",
+                replayed_as.written, replayed_as.excluded, replayed_as.deduplicated
+            ),
+        ),
+        ("+ still there", account.still_there, String::new()),
+        ("+ discarded", account.discarded, String::new()),
+        (
+            "+ expired",
+            account.expired,
+            format!("day read anew {}, by age {}", expired_by.replaced, expired_by.retention),
+        ),
+    ] {
+        table.row([what.to_owned(), count(rows), detail]);
+    }
+    let rows = count(stats.rows);
+    format!("{rows} rows in quarantine\n{}\n{table}", text::reasons(&stats.reasons))
 }
 
 fn codes(row: &Value) -> impl Iterator<Item = &str> {

@@ -65,7 +65,8 @@ pub use load::{LoadSummary, load};
 pub use lookup::{FoundRow, get};
 pub use plan::plan;
 pub use quarantine::{
-    ExpiredBy, QuarantineAccount, QuarantineStats, ReplayedAs, quarantine, quarantine_stats,
+    ExpiredBy, QuarantineAccount, QuarantineStats, ReplayedAs, job_of_run, quarantine,
+    quarantine_stats,
 };
 pub use rate_file::{ImportSummary, import_rates};
 pub use rates::read_rates;

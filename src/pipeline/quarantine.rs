@@ -172,6 +172,17 @@ pub fn quarantine_stats(
         .with_help("`consign verify` says which record or file is not as it was written"))
 }
 
+/// Name of the job whose run `run_id` is, when the dataset at `target` has such a run.
+///
+/// # Errors
+/// `Usage` when there is no dataset; `Verification`, `Permission` and `Transient` from its log.
+pub fn job_of_run(target: &str, aws: &AwsOptions, run_id: &str) -> Result<Option<String>> {
+    let runtime = super::start_runtime()?;
+    let dataset = Target::open_existing(target, aws, runtime.handle())?;
+    let found = dataset.records().iter().find(|committed| committed.record.run_id == run_id);
+    Ok(found.map(|committed| committed.record.job.clone()))
+}
+
 /// A run as people name it where they speak of its quarantine.
 pub(super) struct OfRun {
     /// The run that first refused the rows.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result, causes};
 use crate::plan::AwsOptions;
-use crate::publish::{in_force, live_days, live_files, verify_log};
+use crate::publish::{QuarantineLog, in_force, live_days, live_files, verify_log};
 use crate::sinks::{compare, quarantine::read_quarantine, reread};
 use crate::telemetry::{Progress, Stage};
 
@@ -32,7 +32,7 @@ pub struct VerifySummary {
 }
 
 /// Checks the chain of records and their ledgers, then reads back every file of each published
-/// day and every quarantine file of a record that is in force. Writes nothing.
+/// day and every quarantine file of a run whose days stand. Writes nothing.
 ///
 /// # Errors
 /// `Usage` when there is no dataset at `target` or the catalog cannot be read; `Permission` and
@@ -86,11 +86,14 @@ pub fn verify(
             }
         }
         summary.rows += rows_of_first_format(&rows_by_day);
-        for file in &record.quarantine_files {
-            summary.files += 1;
-            let read = read_quarantine(&destination, file, &mut |_| Ok(true));
-            summary.problems.extend(read.err().as_ref().map(in_words));
+    }
+    for file in QuarantineLog::new(records).files_in_force() {
+        if progress.should_stop() {
+            return Err(super::interrupted());
         }
+        summary.files += 1;
+        let read = read_quarantine(&destination, file, &mut |_| Ok(true));
+        summary.problems.extend(read.err().as_ref().map(in_words));
     }
     Ok(summary)
 }

@@ -164,6 +164,11 @@ impl<'r> QuarantineLog<'r> {
         })
     }
 
+    /// The files of which a row may still be there: those of runs of which a day stands.
+    pub fn files_in_force(&self) -> impl Iterator<Item = &'r DataFile> {
+        self.files().filter(|of| self.stands(of.origin, None)).map(|of| of.file)
+    }
+
     /// The record that took the row at `place` of a file out of the quarantine, if one did.
     #[must_use]
     pub fn taken_by(&self, file: &DataFile, place: u64) -> Option<&'r CommitRecord> {

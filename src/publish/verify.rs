@@ -14,6 +14,7 @@ use crate::model::Ledger;
 use crate::storage::{below, store_error};
 
 use super::log::{breach, in_force, live_days, live_files};
+use super::quarantine::QuarantineLog;
 use super::record::{CommitRecord, Committed};
 
 /// Files that are asked for at the same time.
@@ -47,8 +48,8 @@ pub fn verify_log(records: &[Committed]) -> Vec<String> {
     problems
 }
 
-/// Files of published days, and quarantine files of the records these belong to, that are absent
-/// or not of the size their record says; in words.
+/// Files of published days, and quarantine files of the runs that read them, that are absent or not
+/// of the size their record says; in words.
 ///
 /// # Errors
 /// `Permission` and `Transient` from the store.
@@ -58,9 +59,9 @@ pub async fn missing_files(
     records: &[Committed],
 ) -> Result<Vec<String>> {
     let live = live_days(records);
-    let files = in_force(records).flat_map(|Committed { record, .. }| {
-        live_files(record, &live).chain(&record.quarantine_files)
-    });
+    let of_days = in_force(records).flat_map(|Committed { record, .. }| live_files(record, &live));
+    let quarantine = QuarantineLog::new(records);
+    let files = of_days.chain(quarantine.files_in_force());
     let problems: Vec<_> = stream::iter(files)
         .map(|file| async move {
             let path = below(root, &file.path);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use consign::error::ErrorKind;
-use consign::publish::{Appended, Committed, Log, find_published, live_days, verify_log};
+use consign::publish::{
+    Appended, Committed, Discarded, Log, TakenRows, find_published, live_days, verify_log,
+};
 use futures::future::join_all;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -227,4 +229,33 @@ fn a_record_of_a_newer_program_stops_the_old_one() {
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.to_string().contains("newer"), "{error}");
     });
+}
+
+#[test]
+fn rows_of_one_quarantine_file_are_not_taken_twice_at_the_same_time() {
+    let (_folder, stores) = stores();
+    for (store, root) in stores {
+        let log = Log::new(store, root);
+        let discard = |id: &str, file: &str| {
+            let discarded = Discarded {
+                run_id: "r1".to_owned(),
+                reasons: vec![],
+                because: "a test".to_owned(),
+                rows: 1,
+                taken: vec![TakenRows::new(file, &[0])],
+            };
+            let mut record = Run::new(id, id, &[]).record();
+            record.discarded = Some(discarded);
+            record
+        };
+        block_on(async {
+            append(&log, &Run::new("r1", "k1", DAY), None).await;
+            committed(log.append(discard("d1", "a"), Some(1)).await.unwrap());
+            committed(log.append(discard("d2", "b"), Some(1)).await.unwrap());
+            let error = log.append(discard("d3", "a"), Some(1)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Conflict);
+            committed(log.append(discard("d4", "a"), Some(3)).await.unwrap());
+            assert_eq!(verify_log(&log.read_all().await.unwrap()), Vec::<String>::new());
+        });
+    }
 }
