@@ -73,9 +73,8 @@ pub fn discard(
     let records = dataset.records();
     let of_run = of_run(records, &request.run)?;
     let log = QuarantineLog::new(records);
-    let picked = pick(&log, &dataset.destination(), &of_run, |lying| {
-        has_one_of(lying, &request.reasons)
-    })?;
+    let picked =
+        pick(&log, &dataset.destination(), &of_run, |lying| has_one_of(lying, &request.reasons))?;
     let mut summary = DiscardSummary {
         format_version: 1,
         target: target.to_owned(),

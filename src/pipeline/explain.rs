@@ -142,8 +142,7 @@ pub fn explain(request: &ExplainRequest<'_>) -> Result<Vec<ExplainedRow>> {
                 "name it by SPLIT:ROW or by its key, as `consign quarantine show --run ID` tells",
             ));
     }
-    let rates =
-        super::rates::of_contract(contract, request.rates, request.aws, runtime.handle())?;
+    let rates = super::rates::of_contract(contract, request.rates, request.aws, runtime.handle())?;
     newest.into_values().map(|lying| explained(&lying, contract, rates.as_ref())).collect()
 }
 
@@ -199,7 +198,11 @@ fn explained(
                 found: reason.found.map(str::to_owned),
             };
             let explained = judgement.reasons.iter().map(explain).collect();
-            Some(PresentJudgement { contract_sha256: contract.sha256.clone(), judgement, explained })
+            Some(PresentJudgement {
+                contract_sha256: contract.sha256.clone(),
+                judgement,
+                explained,
+            })
         }
     };
     Ok(ExplainedRow {

@@ -21,9 +21,7 @@ pub use key::idempotency_key;
 pub use latest::refresh_latest;
 pub use log::{Appended, Log, find_published, in_force, live_days, live_files};
 pub use probe::require_create_if_absent;
-pub use quarantine::{
-    Discarded, QuarantineFile, QuarantineLog, Replayed, ReplayedRows, TakenRows,
-};
+pub use quarantine::{Discarded, QuarantineFile, QuarantineLog, Replayed, ReplayedRows, TakenRows};
 pub use record::{CommitRecord, Committed, ContractIdentity, DayEntry};
 pub use store::Patience;
 pub use verify::{missing_files, verify_log};

@@ -1,6 +1,7 @@
 //! The command as a stranger meets it: its help, its messages, its exit codes.
 
 mod fx;
+mod quarantine;
 
 use std::fs;
 use std::path::Path;
@@ -62,6 +63,7 @@ fn help_is_for_a_stranger() {
         "load",
         "verify",
         "quarantine",
+        "explain",
         "uploads",
         "fx",
         "catalog",

@@ -225,7 +225,10 @@ mod tests {
         for (text, shape) in [
             ("", "empty"),
             ("ana@shop.example", "16 characters: letters, `.`, `@`"),
-            (" Zoë 7", "6 characters: letters, letters beyond ASCII, digits, white space, white space at an end"),
+            (
+                " Zoë 7",
+                "6 characters: letters, letters beyond ASCII, digits, white space, white space at an end",
+            ),
             ("€", "1 character: other characters"),
         ] {
             assert_eq!(text_shape(text), shape);

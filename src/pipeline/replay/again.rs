@@ -9,9 +9,7 @@ use arrow::array::Array;
 use bytes::{Bytes, BytesMut};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{
-    ObjectPart, PageContent, Part, RawFormat, RawPage, ReasonCode, Split, SplitId,
-};
+use crate::model::{ObjectPart, PageContent, Part, RawFormat, RawPage, ReasonCode, Split, SplitId};
 use crate::publish::TakenRows;
 use crate::sinks::Destination;
 use crate::sinks::quarantine::{Histories, History, QuarantineRow, read_quarantine};

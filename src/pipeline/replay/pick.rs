@@ -29,7 +29,11 @@ pub(in crate::pipeline) fn pick<'r>(
     each_row(log, destination, Some(of_run), &mut |lying| {
         if lying.taken_by.is_none() && lying.stands && wants(&lying) {
             let of_file = Picked { of: lying.of, places: Vec::new() };
-            picked.entry((lying.of.record.seq, &lying.of.file.path)).or_insert(of_file).places.push(lying.place);
+            picked
+                .entry((lying.of.record.seq, &lying.of.file.path))
+                .or_insert(of_file)
+                .places
+                .push(lying.place);
         }
         Ok(true)
     })?;

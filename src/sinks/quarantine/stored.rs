@@ -70,9 +70,12 @@ impl QuarantineRow {
         if hex::encode(Sha256::digest(&raw)) == self.raw_sha256 {
             return Ok(raw);
         }
-        Err(Error::new(ErrorKind::Verification, "the source bytes of a quarantine row were altered")
-            .with("split", &self.split)
-            .with("row", self.row))
+        Err(Error::new(
+            ErrorKind::Verification,
+            "the source bytes of a quarantine row were altered",
+        )
+        .with("split", &self.split)
+        .with("row", self.row))
     }
 
     /// The codes of its reasons, each once.

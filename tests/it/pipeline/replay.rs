@@ -22,8 +22,7 @@ use super::harness::{Place, day, order, run, write_export};
 
 const NO_YEN: &str = "Date,USD,JPY\n2026-07-31,1.0801,N/A\n";
 const WITH_YEN: &str = "Date,USD,JPY\n2026-07-31,1.0801,162.34\n";
-const WITH_YEN_LATER: &str =
-    "Date,USD,JPY\n2026-08-03,1.0803,162.4\n2026-07-31,1.0801,162.34\n";
+const WITH_YEN_LATER: &str = "Date,USD,JPY\n2026-08-03,1.0803,162.4\n2026-07-31,1.0801,162.34\n";
 
 /// A contract of the project, with some of its words replaced.
 fn contract(dataset: &str, changes: &[(&str, &str)]) -> Arc<Contract> {
@@ -43,10 +42,7 @@ fn contract(dataset: &str, changes: &[(&str, &str)]) -> Arc<Contract> {
 fn newer_contract() -> Arc<Contract> {
     let changes = [
         ("version: 2.0.0", "version: 2.1.0"),
-        (
-            "          - value: returned\n",
-            "          - value: lost\n          - value: returned\n",
-        ),
+        ("          - value: returned\n", "          - value: lost\n          - value: returned\n"),
         ("total_amount < 1.00", "total_amount < 19.00"),
     ];
     contract("exported_orders/v2", &changes)
@@ -193,8 +189,7 @@ fn a_rate_that_arrives_brings_its_rows_to_their_days() {
 
     // The whole dataset is as its records say, by the second reader.
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
-    let verified =
-        pipeline::verify(&plan.target, &plan.aws, &root, &Progress::default()).unwrap();
+    let verified = pipeline::verify(&plan.target, &plan.aws, &root, &Progress::default()).unwrap();
     assert_eq!((verified.problems, verified.rows), (vec![], 18));
     // Two days in two formats, and the quarantine of the first run, of which rows are left.
     assert_eq!(verified.files, 5);
@@ -238,7 +233,8 @@ fn rows_that_are_refused_again_count_their_attempts_and_nothing_is_published() {
     let again = |row: &Value| row["reasons"][0]["code"] == "fx_rate_missing";
     for (old, new) in before.1.iter().zip(&after) {
         assert_eq!(new["attempts"], if again(old) { 2 } else { 1 });
-        for same in ["split", "split_id", "row", "offset_bytes", "key", "dt", "first_seen", "reasons"]
+        for same in
+            ["split", "split_id", "row", "offset_bytes", "key", "dt", "first_seen", "reasons"]
         {
             assert_eq!(old[same], new[same], "{same}");
         }
@@ -362,8 +358,10 @@ fn rows_that_could_make_a_wrong_day_are_left_where_they_are() {
     write_export(&place.path("export"), &[vec![old, lost]]);
     let first = run(&plan).unwrap();
     assert_eq!(first.ledger.run.quarantined, 2);
-    let later = ("2100-01-01T00:00:00Z\"\n        examples: [\"2026-08-01T14:05:00Z\"]",
-        "2200-01-01T00:00:00Z\"\n        examples: [\"2026-08-01T14:05:00Z\"]");
+    let later = (
+        "2100-01-01T00:00:00Z\"\n        examples: [\"2026-08-01T14:05:00Z\"]",
+        "2200-01-01T00:00:00Z\"\n        examples: [\"2026-08-01T14:05:00Z\"]",
+    );
 
     // Its version could not be read: nobody knows whether a newer copy was left out or deleted.
     let readable = Plan { contract: contract("exported_orders/v2", &[later]), ..plan.clone() };
@@ -372,11 +370,16 @@ fn rows_that_could_make_a_wrong_day_are_left_where_they_are() {
     assert_eq!((left.outcome, left.left_alone), (ReplayOutcome::NothingToDo, not_compared));
 
     // A day is of one schema.
-    let field = ("      - name: is_gift\n", "      - name: note\n        logicalType: string\n        \
-        description: A note.\n        examples: [none]\n      - name: is_gift\n");
-    let status = ("          - value: returned\n", "          - value: lost\n          - value: returned\n");
+    let field = (
+        "      - name: is_gift\n",
+        "      - name: note\n        logicalType: string\n        \
+        description: A note.\n        examples: [none]\n      - name: is_gift\n",
+    );
+    let status =
+        ("          - value: returned\n", "          - value: lost\n          - value: returned\n");
     let wider = contract("exported_orders/v2", &[field, status]);
-    let left = replay(&Plan { contract: wider, ..plan.clone() }, &first.run_id, &[ReasonCode::NotInList]);
+    let left =
+        replay(&Plan { contract: wider, ..plan.clone() }, &first.run_id, &[ReasonCode::NotInList]);
     let other_form = LeftAlone { day_of_other_form: 1, ..LeftAlone::default() };
     assert_eq!((left.outcome, left.left_alone), (ReplayOutcome::NothingToDo, other_form));
     assert_eq!(account(&plan), [2, 0, 2, 0, 0]);
@@ -451,7 +454,10 @@ fn a_refused_row_is_explained_without_its_values() {
         &[
             ("customer_email", r#"{"S":"ana.at.secret"}"#),
             ("tax_amount", r#"{"N":"31.5"}"#),
-            ("items", r#"{"L":[{"M":{"product_id":{"S":"prod_1"},"quantity":{"N":"0"}}},{"M":{"product_id":{"S":"Secret 1"},"quantity":{"N":"2"}}}]}"#),
+            (
+                "items",
+                r#"{"L":[{"M":{"product_id":{"S":"prod_1"},"quantity":{"N":"0"}}},{"M":{"product_id":{"S":"Secret 1"},"quantity":{"N":"2"}}}]}"#,
+            ),
         ],
     );
     write_export(&place.path("export"), &[vec![odd]]);
