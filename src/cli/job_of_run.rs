@@ -33,7 +33,11 @@ pub(super) fn find(typed: Option<&str>, run: Option<&str>, here: &Here) -> Resul
     let by_name = found.iter().find(|(job, by)| job.name == *by);
     match (by_name, found.as_slice()) {
         (Some((job, _)), _) | (None, [(job, _)]) => Ok(job.name.clone()),
-        _ => Err(Error::new(ErrorKind::Usage, "it is not clear which job is meant")
-            .with_help(format!("give --job, one of {}", names.join(", ")))),
+        _ => Err(Error::new(ErrorKind::Usage, "it is not clear which job is meant").with_help(
+            match run.filter(|run| names.iter().any(|name| name == run)) {
+                Some(job) => format!("`{job}` is a job, not a run: give --job {job}"),
+                None => format!("give --job, one of {}", names.join(", ")),
+            },
+        )),
     }
 }

@@ -111,6 +111,10 @@ fn record(origin: &CommitRecord, discarded: Discarded, at: Timestamp) -> CommitR
         seq: 0,
         prev_sha256: None,
         run_id: super::run_id(at),
+        job: origin.job.clone(),
+        dataset: origin.dataset.clone(),
+        contract: origin.contract.clone(),
+        schema_fingerprint: origin.schema_fingerprint.clone(),
         code_version: CODE_VERSION.to_owned(),
         idempotency_key: key,
         as_of: at.to_string(),
@@ -130,6 +134,5 @@ fn record(origin: &CommitRecord, discarded: Discarded, at: Timestamp) -> CommitR
         settings: BTreeMap::new(),
         replayed: None,
         discarded: Some(discarded),
-        ..origin.clone()
     }
 }

@@ -194,8 +194,8 @@ impl Running<'_> {
         let staging = Staging::open_apart(&self.plan.staging, &self.run_id)?;
         let replay = Replay { run: self, target: &target, staging: &staging, of_run, reasons };
         let replayed = replay.try_again(&log, &picked, tried_already);
-        staging.remove()?;
-        replayed
+        let removed = staging.remove();
+        replayed.and_then(|replayed| removed.map(|()| replayed))
     }
 
     /// The rows that are asked for, and how many of them a replay has tried with this very judge.

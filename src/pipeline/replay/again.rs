@@ -134,10 +134,13 @@ impl Trying<'_> {
             why.iter().flatten().for_each(|why| self.left_alone.count(*why));
             let mut left = why.iter().map(Option::is_some);
             page.rows.retain(|_| left.next() == Some(false));
+            if page.rows.is_empty() {
+                if reading.rows() > 0 {
+                    self.readings.insert(split, reading);
+                }
+                return Ok(Vec::new());
+            }
             routed = reading.judge(&page.raw(reading.rows()))?;
-        }
-        if page.rows.is_empty() && reading.rows() == 0 {
-            return Ok(Vec::new());
         }
         reading.add(&routed)?;
         self.readings.insert(split, reading);
