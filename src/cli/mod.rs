@@ -42,7 +42,7 @@ Examples:
   consign plan orders-table                     what a run would read, without reading it
   consign verify orders-daily                   re-read what is published and compare
   consign quarantine stats orders-daily         why rows were refused
-  consign quarantine replay --job orders-usd --reason fx_rate_missing    once the rates are there
+  consign quarantine replay --job orders-usd    try refused rows again, once rates have come
   consign fx show orders-usd --date 2026-08-01  the exchange rates that orders of a day get
   consign schema show exported_orders@1         the contract of a dataset
 

@@ -22,8 +22,9 @@ Examples:
   consign quarantine replay --job orders-usd --reason fx_rate_missing
   consign quarantine discard RUN --reason row_malformed --because 'written by a test'
 
-Rows that were replayed or discarded, and rows of days that another run has read since, are not shown;
-`stats` accounts for them. `consign explain` tells more of one row, without its values; `consign reasons` explains the codes.";
+Rows that were replayed or discarded, and rows of days that another run has read since, are not
+shown; `stats` accounts for them. `consign explain` tells more of one row, without its values;
+`consign reasons` explains the codes.";
 
 /// Look at the rows that were refused, try them again or give them up
 #[derive(Debug, Args)]

@@ -13,12 +13,12 @@ use consign::pipeline::{
     self, DiscardRequest, ExplainRequest, ExplainedRow, LeftAlone, Options, QuarantineAccount,
     ReplayOutcome, ReplayRequest, ReplaySummary, RunReplay,
 };
-use consign::plan::{DaySelection, Plan};
+use consign::plan::{DaySelection, Plan, SourceSpec};
 use consign::publish::{Committed, verify_log};
 use consign::telemetry::Progress;
 use serde_json::Value;
 
-use super::harness::{Place, day, order, run, write_export};
+use super::harness::{Place, day, order, run, write_changes, write_export};
 
 const NO_YEN: &str = "Date,USD,JPY\n2026-07-31,1.0801,N/A\n";
 const WITH_YEN: &str = "Date,USD,JPY\n2026-07-31,1.0801,162.34\n";
@@ -485,4 +485,83 @@ fn a_refused_row_is_explained_without_its_values() {
     discard(&plan, &first.run_id, &[], "of no use").unwrap();
     let gone = explain(&plan, &first.run_id, "ord_0100").unwrap().remove(0);
     assert_eq!((gone.state, gone.taken_by_commit), ("discarded", Some(2)));
+}
+
+/// The bytes of an order as a document of a dump, in yen.
+fn document(id: &str, status: &str) -> Vec<u8> {
+    let amount: bson::Decimal128 = "20.00".parse().unwrap();
+    let at = bson::DateTime::parse_rfc3339_str("2026-08-01T12:00:00Z").unwrap();
+    let document = bson::doc! {
+        "_id": id,
+        "customer_id": "cust_abc",
+        "status": status,
+        "currency": "JPY",
+        "total_amount": amount,
+        "items": [{"product_id": "prod_1", "quantity": 2, "unit_price": amount}],
+        "created_at": at,
+        "updated_at": at,
+    };
+    document.to_vec().unwrap()
+}
+
+#[test]
+fn documents_and_changes_are_replayed_as_items_are() {
+    let (place, mut plan) = orders();
+    let yen = ("currency", r#"{"S":"JPY"}"#);
+    write_export(&place.path("export"), &[vec![order("ord_item", &[yen]), order("ord_old1", &[])]]);
+    let item = order("ord_new1", &[yen]);
+    let image = item.strip_prefix(r#"{"Item":"#).and_then(|line| line.strip_suffix('}')).unwrap();
+    let change = format!(
+        r#"{{"Metadata":{{"WriteTimestampMicros":{{"N":"1785722500000000"}}}},"Keys":{{"order_id":{{"S":"ord_new1"}}}},"NewImage":{image}}}"#
+    );
+    let between = ["2026-08-03T02:00:00Z", "2026-08-03T03:00:00Z"];
+    write_changes(&place.path("changes"), between, "NEW_IMAGE", &[change]);
+    let dump = [document("ord_doc1", "paid"), document("ord_doc2", "lost")].concat();
+    fs::write(place.path("dump.bson"), dump).unwrap();
+    fs::write(place.path("dump.metadata.json"), r#"{"indexes":[],"collectionName":"dump"}"#)
+        .unwrap();
+    plan.sources.push(SourceSpec::DynamodbExport { url: place.url("changes") });
+    plan.sources.push(SourceSpec::Mongodump {
+        url: place.url("dump.bson"),
+        expected_rows: Some(2),
+        expected_sha256: None,
+    });
+    // No rate of the euro either: the old order is refused with the others.
+    fs::write(place.path("rates.csv"), "Date,USD\n2026-06-01,1.0801\n").unwrap();
+    let first = run(&plan).unwrap();
+    assert_eq!((first.ledger.run.written, first.ledger.run.quarantined), (0, 5));
+    let doc = explain(&plan, &first.run_id, "ord_doc1").unwrap().remove(0);
+    assert_eq!(doc.raw_format, "bson");
+    assert_eq!(doc.reasons[0].shapes, ["decimal, 2 digits, 2 after the point"]);
+    let changed = explain(&plan, &first.run_id, "ord_new1").unwrap().remove(0);
+    assert_eq!(changed.reasons[0].shapes, ["N, 2 digits, 2 after the point"]);
+
+    fs::write(place.path("rates.csv"), WITH_YEN).unwrap();
+    let replayed = replay(&plan, &first.run_id, &[]);
+    assert_eq!((replayed.rows.written, replayed.rows.refused_again), (4, 1));
+    assert_eq!(account(&plan), [5, 4, 1, 0, 0]);
+    let before = latest(&place);
+    // A run over the same sources says the same: every row was converted by one rate file.
+    let again = run(&plan).unwrap();
+    assert_eq!((again.commit, latest(&place)), (Some(3), before));
+    assert_eq!(account(&plan), [6, 4, 1, 0, 1]);
+    records(&place);
+}
+
+#[test]
+fn a_row_of_which_the_first_bytes_are_kept_stays_refused() {
+    let (place, plan) = orders();
+    let message = format!(r#"{{"S":"{}"}}"#, "x".repeat(400));
+    let long = order("ord_long", &[("gift_message", &message), ("currency", r#"{"S":"USD"}"#)]);
+    write_export(&place.path("export"), &[vec![long]]);
+    let small = [("maxRowBytes: 16777216", "maxRowBytes: 600")];
+    let strict = Plan { contract: contract("exported_orders/v2", &small), ..plan.clone() };
+    let first = run(&strict).unwrap();
+    assert_eq!(first.reasons["row_too_large"], 1);
+    let explained = explain(&plan, &first.run_id, "0:0").unwrap().remove(0);
+    assert!(explained.now.is_none() && !explained.refused_by.is_present);
+    let tried = replay(&plan, &first.run_id, &[]);
+    assert_eq!((tried.rows.tried, tried.rows.refused_again), (1, 1));
+    assert_eq!(tried.reasons["row_too_large"], 1);
+    assert_eq!(rows(&plan, None)[0]["attempts"], 2);
 }
