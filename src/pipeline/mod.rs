@@ -30,6 +30,7 @@ mod replay;
 mod route;
 mod row_set;
 mod set_wide;
+mod settle;
 mod spill;
 mod staged;
 mod uploads;
@@ -45,10 +46,9 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::runtime::{Handle, Runtime};
 
-use crate::catalog::Severity;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fx::{Rates, RatesUsed};
-use crate::model::{DataFile, Ledger, ReasonCode, SplitId, ZoneDifference, days_of_date};
+use crate::model::{DataFile, Ledger, SplitId, ZoneDifference, days_of_date};
 use crate::plan::{DaySelection, Plan};
 use crate::report::{Outcome, RunSummary};
 use crate::sinks::quarantine::{Seen, write_quarantine};
@@ -80,6 +80,7 @@ use merge::Extracted;
 use route::ExclusionNames;
 use row_set::RowSet;
 use set_wide::{NotUnique, Struck};
+use settle::Standing;
 use write::WrittenDay;
 
 /// How a plan is run.
@@ -236,52 +237,6 @@ impl Running<'_> {
         Ok(Decided { resumed, ..decided })
     }
 
-    /// Takes the decisions that need all rows, over splits that are extracted.
-    fn settle(
-        &self,
-        staging: &Staging,
-        mut checkpoints: Vec<Checkpoint>,
-        days: Vec<i32>,
-        names: &ExclusionNames,
-        standing: &Standing,
-    ) -> Result<Decided> {
-        let Self { plan, progress, .. } = *self;
-        progress.enter(Stage::Deduplicating);
-        let older = set_wide::older_copies(staging, &checkpoints, names)?;
-        let rules = &plan.contract.unique;
-        let not_unique = set_wide::not_unique(
-            staging,
-            &checkpoints,
-            rules,
-            &older.rows,
-            &standing.splits,
-            names,
-        )?;
-        checkpoints.retain(|checkpoint| !standing.only_compared.contains(&checkpoint.split.id));
-        let [left_out, refused] = [Severity::Exclude, Severity::Reject]
-            .map(|severity| NotUnique::rows(&not_unique, severity));
-        let mut reasons = refused::reasons(refused::of_splits(staging, &checkpoints, &older.rows))?;
-        let refusals = not_unique.iter().filter(|found| found.rule.severity == Severity::Reject);
-        let shared = refusals.map(|found| found.struck.rows.len_without(&left_out)).sum::<u64>();
-        if shared > 0 {
-            *reasons.entry(ReasonCode::NotUnique.to_string()).or_default() += shared;
-        }
-        let expected = ledger::expected(&checkpoints, &older, &not_unique);
-        Ok(Decided {
-            ledger: ledger::draw_up(&checkpoints, &older, &not_unique, &expected),
-            warnings: warnings(&checkpoints, &not_unique),
-            zone_differences: zones::differences(&plan.contract, &checkpoints, &days),
-            days,
-            checkpoints,
-            resumed: 0,
-            older,
-            not_unique,
-            left_out,
-            refused,
-            reasons,
-        })
-    }
-
     fn over_budget(&self, decided: &Decided) -> Option<String> {
         gate::over_budget(self.plan.reject_budget, &decided.ledger.run, &decided.reasons)
     }
@@ -394,15 +349,6 @@ impl Running<'_> {
     }
 }
 
-/// Splits whose rows are published already: they are compared with those that are read, and none
-/// of them is refused or left out.
-#[derive(Default)]
-struct Standing {
-    splits: BTreeSet<SplitId>,
-    /// Those of days that are not published again.
-    only_compared: BTreeSet<SplitId>,
-}
-
 /// What is known of every row before a file is written.
 struct Decided {
     checkpoints: Vec<Checkpoint>,
@@ -453,18 +399,6 @@ fn written_by_split(days: &[WrittenDay]) -> BTreeMap<SplitId, u64> {
         *written.entry(*split).or_default() += rows;
     }
     written
-}
-
-fn warnings(checkpoints: &[Checkpoint], not_unique: &[NotUnique]) -> BTreeMap<String, u64> {
-    let of_rows = checkpoints.iter().flat_map(|checkpoint| &checkpoint.warnings);
-    let of_rows = of_rows.map(|(rule, rows)| (rule.clone(), *rows));
-    let that_warn = not_unique.iter().filter(|found| found.rule.severity == Severity::Warn);
-    let of_sets = that_warn.map(|found| (found.rule.name.to_string(), found.struck.tallied()));
-    let mut warnings = BTreeMap::new();
-    for (rule, rows) in of_rows.chain(of_sets).filter(|(_, rows)| *rows > 0) {
-        *warnings.entry(rule).or_default() += rows;
-    }
-    warnings
 }
 
 /// Asynchronous reads and uploads run here; two threads move bytes, the work is done elsewhere.

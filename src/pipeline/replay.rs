@@ -8,23 +8,22 @@
 mod again;
 pub(super) mod pick;
 mod standing;
+mod summary;
+
+pub use summary::{LeftAlone, ReplayOutcome, ReplayRequest, ReplaySummary, RunReplay};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use serde::Serialize;
-
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{
-    DataFile, Ledger, ReasonCode, SourceSummary, SplitId, ZoneDifference, days_of_date,
-};
+use crate::model::{Ledger, ReasonCode, SourceSummary, SplitId, ZoneDifference, days_of_date};
 use crate::plan::{DaySelection, Plan};
 use crate::publish::{
     CommitRecord, Committed, QuarantineLog, Replayed, ReplayedRows, TakenRows, idempotency_key,
 };
 use crate::sinks::quarantine::Seen;
-use crate::state::Staging;
+use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
 use crate::transform::{Steps, tzdb_version};
 
@@ -33,107 +32,15 @@ use super::extract::{Extraction, spill_bytes};
 use super::identity::CODE_VERSION;
 use super::quarantine::{OfRun, of_run};
 use super::route::ExclusionNames;
+use super::settle::Standing;
 use super::spill::SpillRules;
-use super::{Options, Running, Standing};
-use again::{Again, Why, try_again};
+use super::{Decided, Options, Running};
+use again::{Again, try_again};
 use pick::{Judge, Picked, has_one_of, pick};
 use standing::{StandingDays, carry_on};
 
 /// Least bytes that a split of refused rows may hold in memory.
 const MIN_SPILL_BYTES: usize = 1 << 20;
-
-/// Which rows are to be tried again.
-#[derive(Debug, Clone, Default)]
-pub struct ReplayRequest {
-    /// The run that refused them, or a replay that refused them again; every run when absent.
-    pub run: Option<String>,
-    /// Rows with one of these reasons; all rows when empty.
-    pub reasons: Vec<ReasonCode>,
-}
-
-/// What became of the rows of every run that was replayed.
-#[derive(Debug, Clone, Serialize)]
-pub struct ReplaySummary {
-    /// Version of this document's form.
-    pub format_version: u32,
-    /// Name of the job.
-    pub job: String,
-    /// `dataset@major`.
-    pub dataset: String,
-    /// Semantic version of the contract.
-    pub contract_version: String,
-    /// Root URL of the dataset.
-    pub target: String,
-    /// By the run that first refused the rows, oldest first.
-    pub runs: Vec<RunReplay>,
-}
-
-/// How the replay of one run ended, when it did not fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReplayOutcome {
-    /// A commit record was created.
-    Replayed,
-    /// There was no row to try.
-    NothingToDo,
-    /// `--dry-run`: nothing was written.
-    DryRun,
-}
-
-/// What became of the rows of one run.
-#[derive(Debug, Clone, Serialize)]
-pub struct RunReplay {
-    /// How it ended.
-    pub outcome: ReplayOutcome,
-    /// The run that first refused the rows.
-    pub run_id: String,
-    /// The replay itself; absent when nothing was written.
-    pub replay_run_id: Option<String>,
-    /// Number of its commit record; absent when nothing was written.
-    pub commit: Option<u64>,
-    /// Days that are published anew, ascending.
-    pub days: Vec<String>,
-    /// What became of the rows that were tried.
-    pub rows: ReplayedRows,
-    /// Rows that stay where they are, untried.
-    pub left_alone: LeftAlone,
-    /// Why rows were refused again, by reason code.
-    pub reasons: BTreeMap<String, u64>,
-    /// Rows that were tried and rows of the days published anew.
-    pub ledger: Ledger,
-    /// Published data files.
-    pub files: Vec<DataFile>,
-}
-
-/// Rows that were asked for and stay in the quarantine untried, by why.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct LeftAlone {
-    /// A replay has tried them by this contract, these rates and this program.
-    pub tried_already: u64,
-    /// They could not be compared with the copies of their key when they were first refused.
-    pub not_compared: u64,
-    /// Their day, as the contract tells it now, is none that their run published and that stands.
-    pub day_not_there: u64,
-    /// Their day was published by another schema or without Parquet, so that no row can be added.
-    pub day_of_other_form: u64,
-}
-
-impl LeftAlone {
-    /// All of them.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        let Self { tried_already, not_compared, day_not_there, day_of_other_form } = self;
-        tried_already + not_compared + day_not_there + day_of_other_form
-    }
-
-    fn count(&mut self, why: Why) {
-        match why {
-            Why::NotCompared => self.not_compared += 1,
-            Why::DayNotThere => self.day_not_there += 1,
-            Why::DayOfOtherForm => self.day_of_other_form += 1,
-        }
-    }
-}
 
 /// Tries refused rows again by the contract, rates and target of `plan`; its sources are not read
 /// and its days do not count. Each run that refused rows is replayed on its own, as a commit of its
@@ -186,7 +93,7 @@ impl Running<'_> {
         let (picked, tried_already) = self.pick(&target, &log, of_run, reasons)?;
         if picked.is_empty() {
             let left_alone = LeftAlone { tried_already, ..LeftAlone::default() };
-            return Ok(nothing_to_do(of_run, left_alone));
+            return Ok(RunReplay::nothing_to_do(&of_run.origin, left_alone));
         }
         if !self.options.dry_run {
             target.require_commits()?;
@@ -233,21 +140,6 @@ impl Running<'_> {
     }
 }
 
-fn nothing_to_do(of_run: &OfRun, left_alone: LeftAlone) -> RunReplay {
-    RunReplay {
-        outcome: ReplayOutcome::NothingToDo,
-        run_id: of_run.origin.clone(),
-        replay_run_id: None,
-        commit: None,
-        days: Vec::new(),
-        rows: ReplayedRows::default(),
-        left_alone,
-        reasons: BTreeMap::new(),
-        ledger: Ledger::default(),
-        files: Vec::new(),
-    }
-}
-
 /// One replay at work.
 struct Replay<'a> {
     run: &'a Running<'a>,
@@ -286,67 +178,95 @@ impl Replay<'_> {
         let mut again = try_again(&extraction, &target.destination(), picked, &standing)?;
         again.left_alone.tried_already = tried_already;
         if again.taken.is_empty() {
-            return Ok(nothing_to_do(self.of_run, again.left_alone));
+            return Ok(RunReplay::nothing_to_do(&self.of_run.origin, again.left_alone));
         }
         let days = again.days_with_candidates();
-        // A value that must be unique may stand on any day of the run.
-        let compared: Vec<i32> = match plan.contract.unique.is_empty() {
-            true => days.iter().copied().collect(),
-            false => standing.days().collect(),
-        };
         let first_split = again.checkpoints.iter().map(|c| c.split.id.0 + 1).max().unwrap_or(0);
-        let destination = target.destination();
-        let carried = carry_on(&extraction, &destination, &standing, &compared, first_split)?;
-        let of_other_days = carried.iter().filter(|(day, _)| !days.contains(day));
-        let only_compared = of_other_days.map(|(_, checkpoint)| checkpoint.split.id).collect();
-        let splits = carried.iter().map(|(_, checkpoint)| checkpoint.split.id).collect();
-        let judged_already = Standing { splits, only_compared };
+        let (judged_already, carried) = self.carry(&extraction, &standing, &days, first_split)?;
+        let mut checkpoints = std::mem::take(&mut again.checkpoints);
+        checkpoints.extend(carried);
         let carried_from: BTreeMap<u64, &CommitRecord> = (days.iter())
             .filter_map(|day| standing.get(*day))
             .map(|day| (day.record.seq, day.record))
             .collect();
-        let mut checkpoints = std::mem::take(&mut again.checkpoints);
-        checkpoints.extend(carried.into_iter().map(|(_, checkpoint)| checkpoint));
         let days = days.into_iter().collect();
         let mut decided = run.settle(staging, checkpoints, days, &names, &judged_already)?;
         for record in carried_from.values() {
             add_differences(&mut decided.zone_differences, &record.zone_differences);
         }
-        let rows = rows_of(&decided.ledger, &judged_already.splits);
-        let mut replayed = RunReplay {
+        let replayed = RunReplay {
             outcome: ReplayOutcome::DryRun,
-            rows,
+            rows: rows_of(&decided.ledger, &judged_already.splits),
             days: decided.days.iter().map(|day| Ledger::day_key_of(Some(*day))).collect(),
             reasons: decided.reasons.clone(),
             ledger: decided.ledger.clone(),
-            ..nothing_to_do(self.of_run, again.left_alone)
+            ..RunReplay::nothing_to_do(&self.of_run.origin, again.left_alone)
         };
         if run.options.dry_run {
             return Ok(replayed);
         }
-        let draft = run.write(target, staging, &decided, Seen::Before(&again.histories))?;
+        let sources = self.sources(&again.taken, carried_from.into_values());
+        self.publish(&decided, again, &sources, replayed)
+    }
+
+    /// Spills the published rows that the tried ones are compared with: those of their days, and
+    /// of all days of the run where a value must be unique.
+    fn carry(
+        &self,
+        extraction: &Extraction<'_>,
+        standing: &StandingDays<'_>,
+        days: &BTreeSet<i32>,
+        first_split: u32,
+    ) -> Result<(Standing, Vec<Checkpoint>)> {
+        let compared: Vec<i32> = match self.run.plan.contract.unique.is_empty() {
+            true => days.iter().copied().collect(),
+            false => standing.days().collect(),
+        };
+        let destination = self.target.destination();
+        let carried = carry_on(extraction, &destination, standing, &compared, first_split)?;
+        let mut judged_already = Standing::default();
+        for (day, checkpoint) in &carried {
+            judged_already.splits.insert(checkpoint.split.id);
+            if !days.contains(day) {
+                judged_already.only_compared.insert(checkpoint.split.id);
+            }
+        }
+        Ok((judged_already, carried.into_iter().map(|(_, checkpoint)| checkpoint).collect()))
+    }
+
+    /// Writes what was decided, and commits it.
+    fn publish(
+        &self,
+        decided: &Decided,
+        again: Again,
+        sources: &[SourceSummary],
+        replayed: RunReplay,
+    ) -> Result<RunReplay> {
+        let Self { run, target, staging, .. } = *self;
+        let draft = run.write(target, staging, decided, Seen::Before(&again.histories))?;
         if run.progress.should_stop() {
             return Err(super::interrupted());
         }
         run.progress.enter(Stage::Publishing);
-        let sources = self.sources(&again.taken, carried_from.values().copied());
         let key = self.key(&again.taken);
         let record = CommitRecord {
             replayed: Some(Replayed {
                 run_id: self.of_run.origin.clone(),
                 reasons: self.reasons.iter().map(ToString::to_string).collect(),
-                rows,
+                rows: replayed.rows,
                 taken: again.taken,
             }),
-            ..commit::record(run, &sources, &key, &draft, run.now())
+            ..commit::record(run, sources, &key, &draft, run.now())
         };
         let committed = target.commit(run, record)?.committed.record;
-        replayed.outcome = ReplayOutcome::Replayed;
-        replayed.replay_run_id = Some(committed.run_id);
-        replayed.commit = Some(committed.seq);
-        replayed.ledger = committed.ledger;
-        replayed.files = committed.files;
-        Ok(replayed)
+        Ok(RunReplay {
+            outcome: ReplayOutcome::Replayed,
+            replay_run_id: Some(committed.run_id),
+            commit: Some(committed.seq),
+            ledger: committed.ledger,
+            files: committed.files,
+            ..replayed
+        })
     }
 
     fn origin<'r>(&self, records: &'r [Committed]) -> Result<&'r CommitRecord> {
