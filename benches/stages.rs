@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark without its input may panic")]
 
+#[allow(dead_code, reason = "documents are the bench of the decoders")]
 mod limits;
 mod support;
 
@@ -224,7 +225,7 @@ fn run_stage(folder: &Path, export: &Path, contract: &Arc<Contract>, stage: Stag
     let started_at = "2026-08-03T02:00:00Z".parse().unwrap();
     let options = Options { dry_run: false, fresh: true, started_at };
     let summary = pipeline::run(&plan, &Arc::new(Progress::default()), options).unwrap();
-    assert_eq!(summary.ledger.written, support::ORDERS);
+    assert_eq!(summary.ledger.run.written, support::ORDERS);
     summary.stage_ms[&stage]
 }
 
