@@ -40,6 +40,26 @@ bench-peers *args="":
 bench-live:
     scripts/bench-live
 
+# The kernels against their calibration, and their ratios against benches/ratios.json: some minutes, an idle machine.
+bench-check *args="":
+    scripts/bench-check {{ args }}
+
+# The same, written to benches/ratios.json, with the instructions of both decoders.
+bench-record:
+    scripts/bench-check --record --instructions
+
+# Whole runs of both formats, by files, threads and memory: `just bench-runs --orders 10000000 --runs 1`.
+bench-runs *args="":
+    scripts/bench-runs {{ args }}
+
+# CPU time of a whole run by module, with perf: `just profile --format mongodb`.
+profile *args="":
+    scripts/profile {{ args }}
+
+# Both decoders against strict parsers, a minute each: `just fuzz bson 600`.
+fuzz *args="":
+    scripts/fuzz {{ args }}
+
 # Documentation of the code, and the tables of DATA_CATALOG.md.
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps

@@ -49,9 +49,12 @@ def arguments() -> argparse.Namespace:
 def command(one: Contender, inputs: Inputs, out: Path, runs: int) -> list[str]:
     if one.script is None:
         return prepare.consign_command(inputs, one.group, out / "out", one.threads)
-    python = inputs.pythons["pymongoarrow" if one.package == "pymongoarrow" else "peers"]
     options = [f"--threads={one.threads}", f"--runs={runs}", f"--out={out / 'out'}"]
-    return [python, str(HERE / one.script), *one.arguments, *options, *map(str, inputs.files[one.group])]
+    words = [*one.arguments, *options, *map(str, inputs.files[one.group])]
+    if not one.script.endswith(".py"):
+        return [inputs.writer, *words]
+    python = inputs.pythons["pymongoarrow" if one.package == "pymongoarrow" else "peers"]
+    return [python, str(HERE / one.script), *words]
 
 
 def run(one: Contender, inputs: Inputs, out: Path, runs: int) -> tuple[dict, list[dict]]:
@@ -114,7 +117,8 @@ def measure(one: Contender, inputs: Inputs, runs: int) -> dict:
 
 
 def size(written: Path) -> int:
-    files = (written / "_data" if (written / "_data").is_dir() else written).rglob("*.parquet")
+    folder = written / "_data" if (written / "_data").is_dir() else written
+    files = [file for suffix in ("parquet", "csv") for file in folder.rglob(f"*.{suffix}")]
     return written.stat().st_size if written.is_file() else sum(file.stat().st_size for file in files)
 
 

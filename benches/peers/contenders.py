@@ -12,7 +12,7 @@ class Contender:
     threads: int
     package: str
     script: str | None = None
-    """A file beside this one; `consign` itself has none."""
+    """A file beside this one, or an example of the project that is a program; a run of `consign` has none."""
     arguments: tuple = ()
     notes: tuple = ()
 
@@ -47,6 +47,8 @@ NOTES = {
     "structs": "Cannot tell a missing struct from one of nulls.",
     "older": "With pyarrow 25.0.1, the newest that it takes.",
     "takes over": "Taking the Arrow table over counts.",
+    "writes more": "By `examples/write_orders`. Does what it does in a run: a file for each day, sums, hashes, and a check "
+    "that keys ascend.",
 }
 
 MONGOARROW = ("zones", "memory", "types", "structs", "older")
@@ -81,11 +83,15 @@ def dumps() -> list[Contender]:
 
 
 def writers() -> list[Contender]:
-    return [
-        Contender(f"write-{kind}", tool, 1, tool.lower(), "writers.py", (tool.lower(), kind), ("takes over",))
-        for kind in ("zstd", "snappy", "csv")
-        for tool in ("polars", "pyarrow", "DuckDB")
-    ]
+    rows = []
+    for kind in ("zstd", "snappy", "csv"):
+        group = f"write-{kind}"
+        rows.append(Contender(group, "consign", 1, "consign", "write_orders", (kind,), ("writes more",)))
+        rows += [
+            Contender(group, tool, 1, tool.lower(), "writers.py", (tool.lower(), kind), ("takes over",))
+            for tool in ("polars", "pyarrow", "DuckDB")
+        ]
+    return rows
 
 
 def chosen(only: list[str]) -> list[Contender]:

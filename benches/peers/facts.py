@@ -1,6 +1,6 @@
 """What a contender's files say, so that all can be held against each other.
 
-`facts.py parquet FOLDER-OR-FILE` and `facts.py csv FILE` print one JSON document. Sums are exact and
+`facts.py parquet FOLDER-OR-FILE` and `facts.py csv FOLDER-OR-FILE` print one JSON document. Sums are exact and
 instants are microseconds since 1970, so two contenders agree to the last digit or not at all.
 """
 
@@ -42,10 +42,10 @@ def grouped(connection, source: str, column: str) -> dict:
 def facts(kind: str, path: Path) -> dict:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        files = f"{path}/**/*.{kind}" if path.is_dir() else path
         if kind == "csv":
-            source, columns = f"read_csv('{path}', header = true, all_varchar = true)", OF_CSV
+            source, columns = f"read_csv('{files}', header = true, all_varchar = true, hive_partitioning = false)", OF_CSV
         else:
-            files = f"{path}/**/*.parquet" if path.is_dir() else path
             source, columns = f"read_parquet('{files}', hive_partitioning = false)", OF_PARQUET
         result = connection.execute(f"SELECT {columns} FROM {source}")
         found = dict(zip((column[0] for column in result.description), result.fetchone()))

@@ -48,6 +48,7 @@ class Inputs:
     root: Path
     folder: Path
     consign: str
+    writer: str
     pythons: dict
     environment: dict
     rows: int = 0
@@ -64,6 +65,7 @@ def inputs(root: Path, orders: int) -> Inputs:
         root=root,
         folder=folder,
         consign=os.environ["CONSIGN_BIN"],
+        writer=os.environ["WRITE_ORDERS_BIN"],
         pythons={"peers": os.environ["PEERS_PYTHON"], "pymongoarrow": os.environ["PYMONGOARROW_PYTHON"]},
         environment={name: value for name, value in os.environ.items() if not name.startswith("CONSIGN_")}
         | {"SPARK_LOCAL_IP": "127.0.0.1", "PYTHONWARNINGS": "ignore"},

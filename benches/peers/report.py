@@ -16,7 +16,6 @@ from contenders import GROUPS, NOTES, Contender
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- peers:begin -->", "<!-- peers:end -->"
 CHART = "peers.svg"
-WRITER_KEYS = {"write-zstd": "parquet_zstd1", "write-snappy": "parquet_snappy", "write-csv": "csv"}
 
 
 def figures(inputs, asked, results: list[dict]) -> dict:
@@ -41,7 +40,6 @@ def figures(inputs, asked, results: list[dict]) -> dict:
         },
         "published": inputs.expected["export-1"],
         "results": results,
-        "consign_writers": consign_writers(inputs.folder.parent),
     }
 
 
@@ -69,13 +67,6 @@ def versions(inputs) -> dict:
     found = dict(reversed(re.findall(r"^([\w-]+)==(\S+)$", pinned, re.MULTILINE)))
     said = subprocess.run([inputs.consign, "--version"], capture_output=True, text=True, check=True).stdout
     return {"consign": said.split()[1]} | found | {"python": platform.python_version()}
-
-
-def consign_writers(folder: Path) -> dict:
-    """What a Rust benchmark says of consign's own writers, when it was run:
-    {"parquet_zstd1": {"rows": …, "cpu_seconds": …}, "parquet_snappy": …, "csv": …}."""
-    file = folder / "writers.json"
-    return json.loads(file.read_text()) if file.is_file() else {}
 
 
 def write(root: Path, told: dict, chosen: list[Contender]) -> None:
@@ -122,10 +113,6 @@ def table(told: dict, group: str, rows: list[Contender], results: dict, numbers:
             f"| {taken['wall_seconds']:.2f} s | {taken['cpu_seconds']:.2f} s "
             f"| {per_second(count, taken['cpu_seconds'])} | {taken['peak_rss_bytes'] / 2**20:,.0f} MiB |\n"
         )
-    if own := told["consign_writers"].get(WRITER_KEYS.get(group)):
-        rate = per_second(own["rows"], own["cpu_seconds"])
-        name = f"consign {told['versions']['consign']}, by `cargo bench`"
-        text += f"| {name} | 1 | | {own['cpu_seconds']:.2f} s | {rate} | |\n"
     return text
 
 

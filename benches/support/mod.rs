@@ -6,7 +6,7 @@ mod generator;
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,20 +24,20 @@ pub fn contract() -> Arc<Contract> {
     load_contract(&root.join("schemas/exported_orders/v1.odcs.yaml")).unwrap().into()
 }
 
-/// The orders as the lines of a DynamoDB export, or as the documents of a mongodump.
-pub fn orders(format: RawFormat) -> Bytes {
-    let folder = tempfile::tempdir().unwrap();
+/// Writes the orders below `folder`: as a DynamoDB export of some files, or as a mongodump, which is
+/// always one. Gives where they are.
+pub fn write_orders(folder: &Path, format: RawFormat, files: usize) -> PathBuf {
     let format = match format {
         RawFormat::Bson => Format::Mongodb,
         _ => Format::Dynamodb,
     };
-    generate(&Options {
+    let options = Options {
         dataset: Dataset::Orders,
         format,
-        out: folder.path().to_owned(),
+        out: folder.to_owned(),
         rows: ORDERS,
         first_row: 0,
-        files: 1,
+        files,
         gzip: false,
         seed: 1,
         dirty_percent: 0,
@@ -45,22 +45,29 @@ pub fn orders(format: RawFormat) -> Bytes {
         days: 2,
         revisions: Revisions::Current,
         clean: true,
-    })
-    .unwrap();
+    };
+    generate(&options).unwrap().location
+}
+
+/// The orders as the lines of a DynamoDB export, or as the documents of a mongodump.
+pub fn orders(format: RawFormat) -> Bytes {
+    let folder = tempfile::tempdir().unwrap();
+    let location = write_orders(folder.path(), format, 1);
     match format {
-        Format::Mongodb => fs::read(folder.path().join("shop/orders.bson")).unwrap().into(),
-        Format::Dynamodb => {
-            let mut lines = Vec::new();
-            MultiGzDecoder::new(fs::File::open(data_file(folder.path())).unwrap())
-                .read_to_end(&mut lines)
-                .unwrap();
-            lines.into()
-        }
+        RawFormat::Bson => fs::read(location).unwrap().into(),
+        _ => inflated(&fs::read(data_file(folder.path())).unwrap()).into(),
     }
 }
 
+/// What all members of a gzip file inflate to.
+pub fn inflated(stored: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    MultiGzDecoder::new(stored).read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
 /// The one data file of an export below `folder`, compressed.
-pub fn data_file(folder: &Path) -> std::path::PathBuf {
+pub fn data_file(folder: &Path) -> PathBuf {
     let only = |folder: &Path| fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
     only(&only(&folder.join("AWSDynamoDB")).join("data"))
 }

@@ -17,6 +17,9 @@ const POWERS_OF_TEN: [u128; 39] = {
 /// Digits that a coefficient may have to be held; no contract type has more.
 const MAX_DIGITS: i64 = 38;
 
+/// Digits of the coefficient of a decimal128.
+const MAX_COEFFICIENT_DIGITS: usize = 34;
+
 /// Exponents beyond this are as good as infinite, and safe to calculate with.
 const MAX_EXPONENT: i64 = 1_000_000_000_000;
 
@@ -273,7 +276,7 @@ pub(super) struct Decimal128 {
 impl Decimal128 {
     /// Takes the bits (BID encoding) apart; none for NaN and infinities.
     pub fn from_bits(bits: u128) -> Option<Self> {
-        const MAX_COEFFICIENT: u128 = POWERS_OF_TEN[34] - 1;
+        const MAX_COEFFICIENT: u128 = POWERS_OF_TEN[MAX_COEFFICIENT_DIGITS] - 1;
         const BIAS: i64 = 6176;
         let negative = bits >> 127 == 1;
         if (bits >> 123) & 0xf == 0xf {
@@ -313,7 +316,12 @@ impl Decimal128 {
         if self.negative {
             out.push(b'-');
         }
-        let digits = self.coefficient.to_string();
+        // Room for the digits of any coefficient; writing to memory does not fail.
+        let mut room = [0; MAX_COEFFICIENT_DIGITS];
+        let mut unused = room.as_mut_slice();
+        let _ = write!(unused, "{}", self.coefficient);
+        let digits = MAX_COEFFICIENT_DIGITS - unused.len();
+        let digits = room.get(..digits).unwrap_or_default();
         let len = i64::try_from(digits.len()).unwrap_or(i64::MAX);
         let adjusted = self.exponent + len - 1;
         let point = if self.exponent > 0 || adjusted < -6 {
@@ -325,17 +333,16 @@ impl Decimal128 {
             out.extend_from_slice(b"0.");
             let zeros = usize::try_from(-self.exponent - len).unwrap_or(0);
             out.extend(std::iter::repeat_n(b'0', zeros));
-            out.extend_from_slice(digits.as_bytes());
+            out.extend_from_slice(digits);
         } else {
-            let (integer, fraction) = digits.split_at_checked(point).unwrap_or((&digits, ""));
-            out.extend_from_slice(integer.as_bytes());
+            let (integer, fraction) = digits.split_at_checked(point).unwrap_or((digits, &[]));
+            out.extend_from_slice(integer);
             if !fraction.is_empty() {
                 out.push(b'.');
-                out.extend_from_slice(fraction.as_bytes());
+                out.extend_from_slice(fraction);
             }
         }
         if self.exponent > 0 || adjusted < -6 {
-            // Writing to memory does not fail.
             let _ = write!(out, "E{adjusted:+}");
         }
     }

@@ -47,7 +47,10 @@ trait Step: Send + Sync {
 }
 
 /// The steps of a contract, in order.
-pub struct Steps(Vec<Box<dyn Step>>);
+pub struct Steps(Vec<Named>);
+
+/// A step and what it is called.
+type Named = (&'static str, Box<dyn Step>);
 
 impl Steps {
     /// The steps for `contract` when `days` are asked for. `rates` are needed when it converts
@@ -62,16 +65,21 @@ impl Steps {
         rates: Option<&Arc<Rates>>,
     ) -> Result<Self> {
         Ok(Self(vec![
-            Box::new(NormalizeText::new(contract)?), // first: a zone's name may need trimming
-            Box::new(ResolveLocalTimes::new(contract, days)?),
-            Box::new(TellBusinessDates::new(contract)?),
-            Box::new(LeaveOutOtherDays::new(days)),
-            Box::new(DeriveColumns::new(contract)?), // from here on: the output columns
-            Box::new(ConvertAmounts::new(contract, rates)?),
-            Box::new(JudgeRules::that_decide(contract)?), // before the checks, see `rules`
-            Box::new(Validate::new(contract)?),
-            Box::new(JudgeRules::that_warn(contract)?), // after them: only rows that stay count
-            Box::new(Privacy::AsWritten), // last: everything above judges what was written
+            // First: a zone's name may need trimming.
+            ("normalize text", Box::new(NormalizeText::new(contract)?)),
+            ("resolve local times", Box::new(ResolveLocalTimes::new(contract, days)?)),
+            ("tell business dates", Box::new(TellBusinessDates::new(contract)?)),
+            ("leave out other days", Box::new(LeaveOutOtherDays::new(days))),
+            // From here on: the output columns.
+            ("derive columns", Box::new(DeriveColumns::new(contract)?)),
+            ("convert amounts", Box::new(ConvertAmounts::new(contract, rates)?)),
+            // Before the checks, see `rules`.
+            ("rules that decide", Box::new(JudgeRules::that_decide(contract)?)),
+            ("validate", Box::new(Validate::new(contract)?)),
+            // After them: only rows that stay count.
+            ("rules that warn", Box::new(JudgeRules::that_warn(contract)?)),
+            // Last: everything above judges what was written.
+            ("privacy", Box::new(Privacy::AsWritten)),
         ]))
     }
 
@@ -81,7 +89,13 @@ impl Steps {
     /// When the batch does not have the decoded schema of the contract.
     #[must_use]
     pub fn apply(&self, batch: Batch) -> Batch {
-        self.0.iter().fold(batch, |batch, step| step.apply(batch))
+        self.0.iter().fold(batch, |batch, (_, step)| step.apply(batch))
+    }
+
+    /// The steps one by one, in order, with what each is called: [`Steps::apply`] for those who
+    /// measure. Each takes what the one before it gave.
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, impl Fn(Batch) -> Batch)> {
+        self.0.iter().map(|(name, step)| (*name, move |batch| step.apply(batch)))
     }
 }
 

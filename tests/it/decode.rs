@@ -1,7 +1,10 @@
 //! Decoding: every rule that a value, a row or a page can break, and that none breaks a decoder.
 
+mod allocations;
 mod changes;
 mod contract;
+mod damaged;
+mod oracle;
 mod properties;
 mod rules;
 mod values;

@@ -3,10 +3,12 @@
 // clippy.toml exempts test functions; what they call in this binary is test code as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod allocations;
 mod catalog;
 mod cli;
 mod decode;
 mod live;
+mod orders;
 mod pipeline;
 mod proxy;
 mod publish;

@@ -160,6 +160,11 @@ fn misplaced_words(path: &str, text: &str) -> Vec<String> {
                 |p| !p.starts_with("src/decode/") && !p.starts_with("src/transform/"),
                 "decode and transform do no I/O",
             ),
+            rule(
+                r"\b(Hash|BTree)(Map|Set)\b",
+                |p| !p.starts_with("src/decode/"),
+                "no value is looked up in a map on its way into a column",
+            ),
         ]
     });
     let code = code_of(text);

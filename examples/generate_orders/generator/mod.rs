@@ -8,7 +8,7 @@ mod dirt;
 pub mod dynamodb;
 pub mod mongodb;
 mod orders;
-mod prng;
+pub mod prng;
 mod users;
 pub mod value;
 
