@@ -48,6 +48,7 @@ fn contract(fields: Vec<Field>, zone: &str) -> Contract {
         version_field: "created_at".to_owned(),
         business_date: BusinessDate { field: "created_at".to_owned(), zone: zone.to_owned() },
         exchange: Exchange::default(),
+        privacy: None,
         limits: Limits::default(),
         rules: vec![],
         unique: vec![],
