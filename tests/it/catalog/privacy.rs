@@ -156,9 +156,9 @@ fn mistakes_are_told() {
             "{atOnce: pseudonym, domain: person}",
             "{domain: person}",
             &[
+                "`person` is required, it cannot become NULL: say what stays of it in `privacy`",
                 "`domain` is for `atOnce: pseudonym`, which is not there",
                 "`privacy` of field `person` must have `atOnce`, `afterDays` or `then`",
-                "`person` is required, it cannot become NULL: say what stays of it in `privacy`",
             ],
         ),
         (
