@@ -77,7 +77,7 @@ fn stages(c: &mut Criterion) {
     let mut decoder = Decoder::new(&contract, FORMAT);
     let pages = support::pages(FORMAT, &rows, PAGE_BYTES);
     let decoded: Vec<Batch> = pages.iter().map(|page| decoder.decode(page)).collect();
-    let steps = Steps::new(&contract, DaySelection::Found, None).unwrap();
+    let steps = Steps::new(&contract, DaySelection::Found, None, None).unwrap();
     group(c, "transform", &|group| transform(group, &steps, &decoded));
     let judged: Vec<Batch> = decoded.into_iter().map(|batch| steps.apply(batch)).collect();
     let merged = in_key_order(&contract, &judged);
@@ -205,6 +205,7 @@ fn run(group: &mut BenchmarkGroup<WallTime>, contract: &Arc<Contract>) {
 fn run_stage(folder: &Path, export: &Path, contract: &Arc<Contract>, stage: Stage) -> u64 {
     let place = tempfile::tempdir_in(folder).unwrap();
     let plan = Plan {
+        privacy_key_file: None,
         job: "bench".to_owned(),
         contract: Arc::clone(contract),
         sources: vec![SourceSpec::DynamodbExport { url: export.to_str().unwrap().to_owned() }],

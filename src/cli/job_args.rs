@@ -78,11 +78,13 @@ pub(super) fn plan_of(
     let project = here.project()?;
     let job = project.job(name)?;
     let contract = Catalog::open(&project.schemas())?.resolve(&job.dataset)?;
+    let privacy_key_file = here.privacy_key_file();
     let surroundings = Surroundings {
         now: here.now,
         processors: std::thread::available_parallelism().map_or(1, usize::from),
         root: project.root(),
         state_dir: &here.state_dir(&project),
+        privacy_key_file: privacy_key_file.as_deref(),
         secret,
     };
     resolve(&job, contract, overrides, &surroundings)

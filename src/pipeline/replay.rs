@@ -30,6 +30,7 @@ use crate::transform::{Steps, tzdb_version};
 use super::commit::{self, Target};
 use super::extract::{Extraction, spill_bytes};
 use super::identity::CODE_VERSION;
+use super::privacy::refuse_to_bring_back;
 use super::quarantine::{OfRun, of_run};
 use super::route::ExclusionNames;
 use super::settle::Standing;
@@ -59,7 +60,9 @@ pub fn replay(
     let plan = Plan { days: DaySelection::Found, ..plan.clone() };
     let runs = runs_to_replay(&plan, request)?;
     let replay = |of_run: &OfRun| {
-        super::in_a_run(&plan, progress, options, |run| run.replay(of_run, &request.reasons))
+        super::in_a_run(&plan, progress, options, |run, target| {
+            run.replay(target, of_run, &request.reasons)
+        })
     };
     Ok(ReplaySummary {
         format_version: 1,
@@ -86,11 +89,24 @@ fn runs_to_replay(plan: &Plan, request: &ReplayRequest) -> Result<Vec<OfRun>> {
 }
 
 impl Running<'_> {
-    fn replay(&self, of_run: &OfRun, reasons: &[ReasonCode]) -> Result<RunReplay> {
+    fn replay(
+        &self,
+        target: Option<&Target>,
+        of_run: &OfRun,
+        reasons: &[ReasonCode],
+    ) -> Result<RunReplay> {
         self.progress.enter(Stage::Planning);
-        let target = Target::open_existing(&self.plan.target, &self.plan.aws, self.runtime)?;
+        let opened; // a dry run has no target of its own
+        let target = match target {
+            Some(target) => target,
+            None => {
+                let Plan { target, aws, .. } = self.plan;
+                opened = Target::open_existing(target, aws, self.runtime)?;
+                &opened
+            }
+        };
         let log = QuarantineLog::new(target.records());
-        let (picked, tried_already) = self.pick(&target, &log, of_run, reasons)?;
+        let (picked, tried_already) = self.pick(target, &log, of_run, reasons)?;
         if picked.is_empty() {
             let left_alone = LeftAlone { tried_already, ..LeftAlone::default() };
             return Ok(RunReplay::nothing_to_do(&of_run.origin, left_alone));
@@ -99,7 +115,7 @@ impl Running<'_> {
             target.require_commits()?;
         }
         let staging = Staging::open_apart(&self.plan.staging, &self.run_id)?;
-        let replay = Replay { run: self, target: &target, staging: &staging, of_run, reasons };
+        let replay = Replay { run: self, target, staging: &staging, of_run, reasons };
         let replayed = replay.try_again(&log, &picked, tried_already);
         let removed = staging.remove();
         replayed.and_then(|replayed| removed.map(|()| replayed))
@@ -171,7 +187,10 @@ impl Replay<'_> {
             runtime: run.runtime,
             progress: run.progress,
             rules: SpillRules::new(&plan.contract, &names, limit_bytes)?,
-            steps: Steps::new(&plan.contract, plan.days, run.rates.as_ref())?,
+            steps: {
+                let (rates, privacy) = (run.rates.as_ref(), Some(&run.privacy));
+                Steps::new(&plan.contract, plan.days, rates, privacy)?
+            },
             resumed: AtomicU64::new(0),
         };
         run.progress.enter(Stage::Extracting);
@@ -181,6 +200,7 @@ impl Replay<'_> {
             return Ok(RunReplay::nothing_to_do(&self.of_run.origin, again.left_alone));
         }
         let days = again.days_with_candidates();
+        refuse_to_bring_back(plan, records, days.iter().copied())?;
         let first_split = again.checkpoints.iter().map(|c| c.split.id.0 + 1).max().unwrap_or(0);
         let (judged_already, carried) = self.carry(&extraction, &standing, &days, first_split)?;
         let mut checkpoints = std::mem::take(&mut again.checkpoints);

@@ -24,6 +24,7 @@ mod fixtures;
 use std::sync::Arc;
 
 pub use conform::output_rows;
+pub use privacy::{Forgotten, HOW_TO_GET_A_KEY, PrivacyInForce, RowAges, forget, period_micros};
 pub use time_zone::{complete_days, instants_of_days, zone_differences};
 
 use crate::catalog::Contract;
@@ -35,7 +36,7 @@ use crate::plan::DaySelection;
 use currency::ConvertAmounts;
 use derive::DeriveColumns;
 use normalize::NormalizeText;
-use privacy::Privacy;
+use privacy::{LeaveOutErased, ProtectPersonalData};
 use rules::JudgeRules;
 use time_zone::{ResolveLocalTimes, TellBusinessDates};
 use validate::Validate;
@@ -54,15 +55,16 @@ type Named = (&'static str, Box<dyn Step>);
 
 impl Steps {
     /// The steps for `contract` when `days` are asked for. `rates` are needed when it converts
-    /// amounts.
+    /// amounts; without `privacy` personal data stays as it was written.
     ///
     /// # Errors
-    /// `Usage` when the contract names a zone, a field or a pattern that cannot be used, or when it
-    /// converts amounts and there are no rates.
+    /// `Usage` when the contract names a zone, a field or a pattern that cannot be used, when it
+    /// converts amounts and there are no rates, or when a key is needed and not there.
     pub fn new(
         contract: &Arc<Contract>,
         days: DaySelection,
         rates: Option<&Arc<Rates>>,
+        privacy: Option<&PrivacyInForce>,
     ) -> Result<Self> {
         Ok(Self(vec![
             // First: a zone's name may need trimming.
@@ -70,6 +72,8 @@ impl Steps {
             ("resolve local times", Box::new(ResolveLocalTimes::new(contract, days)?)),
             ("tell business dates", Box::new(TellBusinessDates::new(contract)?)),
             ("leave out other days", Box::new(LeaveOutOtherDays::new(days))),
+            // Before any reason is found.
+            ("leave out erased subjects", Box::new(LeaveOutErased::new(contract, privacy)?)),
             // From here on: the output columns.
             ("derive columns", Box::new(DeriveColumns::new(contract)?)),
             ("convert amounts", Box::new(ConvertAmounts::new(contract, rates)?)),
@@ -79,7 +83,7 @@ impl Steps {
             // After them: only rows that stay count.
             ("rules that warn", Box::new(JudgeRules::that_warn(contract)?)),
             // Last: everything above judges what was written.
-            ("privacy", Box::new(Privacy::AsWritten)),
+            ("protect personal data", Box::new(ProtectPersonalData::new(contract, privacy)?)),
         ]))
     }
 

@@ -4,6 +4,8 @@ mod cases;
 mod changes;
 pub mod harness;
 mod interrupted;
+mod markers;
+mod privacy;
 mod published;
 mod rates;
 mod refused;

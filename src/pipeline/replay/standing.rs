@@ -16,7 +16,7 @@ use crate::model::{
 use crate::publish::{CommitRecord, Committed, QuarantineLog, live_days};
 use crate::sinks::{Destination, read_rows};
 use crate::state::Checkpoint;
-use crate::transform::output_rows;
+use crate::transform::{forget, output_rows};
 
 use crate::pipeline::extract::Extraction;
 use crate::pipeline::route::{Routed, Verdict};
@@ -125,6 +125,8 @@ fn carry_day_on(
             if extraction.progress.should_stop() {
                 return Err(crate::pipeline::interrupted());
             }
+            // What has come of age since goes now, or the new record would tell too late an expiry.
+            let rows = forget(contract, &rows, extraction.plan.as_of)?.rows;
             spill.add(&judged_already(id, spill.rows_read(), day, &rows, contract)?)
         })?;
     }

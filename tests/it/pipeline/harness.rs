@@ -65,6 +65,7 @@ impl Place {
             checkpoint_bytes: 64 << 20,
             staging: self.path("staging"),
             aws: AwsOptions::default(),
+            privacy_key_file: None,
         }
     }
 
@@ -112,6 +113,15 @@ pub fn dry_run(plan: &Plan) -> Result<RunSummary> {
 pub fn run_with(plan: &Plan, progress: &Arc<Progress>, dry_run: bool) -> Result<RunSummary> {
     let started_at = "2026-08-03T02:00:00Z".parse().unwrap();
     pipeline::run(plan, progress, Options { dry_run, fresh: false, started_at })
+}
+
+/// Writes a key file as a run takes it: for its owner alone.
+pub fn write_keys(place: &Place, text: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let file = place.path("keys.toml");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    file
 }
 
 /// Writes a DynamoDB export whose data files hold the given lines.
