@@ -7,11 +7,12 @@ use std::sync::Arc;
 use consign::catalog::{Contract, load_contract, parse_contract};
 use consign::error::ErrorKind;
 use consign::model::SuppressionMark;
-use consign::pipeline::read_key_ring;
+use consign::pipeline::{Options, ReplayRequest, read_key_ring, replay};
 use consign::plan::{AwsOptions, DaySelection, Plan, SourceSpec};
 use consign::publish::{Appended, CommitRecord, Log};
 use consign::report::{Outcome, RunSummary};
 use consign::storage;
+use consign::telemetry::Progress;
 
 use super::harness::{Place, dry_run, run, write_export, write_keys};
 
@@ -236,6 +237,37 @@ fn a_run_that_began_before_an_erasure_is_refused_at_the_commit() {
     late.suppressed.clear();
     let error = with_log(&place, async |log| log.append(late, base).await.unwrap_err());
     assert_eq!(error.kind(), ErrorKind::Conflict);
+}
+
+#[test]
+fn a_replay_takes_what_came_of_age_from_the_days_it_carries_on() {
+    let mut lines = half_of_age();
+    lines.push(visitor("d", "d@marker.example.com", "2026-05-05T03:30:00Z", "DE"));
+    let (place, keys) = place_with(&lines);
+    let id = "      - name: id\n        logicalType: string\n";
+    let narrow = format!("{id}        logicalTypeOptions: {{pattern: \"^[abc]$\"}}\n");
+    run(&plan(&place, &contract_with(&[(id, &narrow)]), &keys)).unwrap();
+    let refused = last_record(&place);
+    assert_eq!((refused.ledger.run.written, refused.ledger.run.quarantined), (3, 1));
+
+    let as_of = "2026-08-03T03:15:00Z".parse().unwrap();
+    let later = Plan { as_of, ..plan(&place, &contract_with(&[]), &keys) };
+    let request = ReplayRequest { run: Some(refused.run_id), reasons: Vec::new() };
+    let options = Options { dry_run: false, fresh: false, started_at: as_of };
+    let replayed = replay(&later, &request, &Arc::new(Progress::default()), options).unwrap();
+    let csv = replayed.runs[0].files.iter().find(|file| file.path.ends_with(".csv")).unwrap();
+    let csv = fs::read_to_string(place.path("target").join(&csv.path)).unwrap();
+    assert!(!csv.contains("c@marker"), "it came of age since");
+    assert!(csv.contains("d@marker"), "{csv}");
+    let privacy = last_record(&place).privacy.unwrap();
+    assert_eq!(privacy.anonymised_rows, 3);
+    assert_eq!(privacy.earliest_expiry.unwrap().to_string(), "2026-08-03T03:30:00Z");
+
+    let weaker = contract_with(&[("afterDays: 90, then: {generalise: domain}", "afterDays: 91")]);
+    lines[3] = lines[3].replace("\"d\"", "\"e\"");
+    write_export(&place.path("export"), &[lines]);
+    let error = run(&Plan { as_of, ..plan(&place, &weaker, &keys) }).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
 }
 
 #[test]
