@@ -146,6 +146,15 @@ pub fn causes<'e>(
     std::iter::successors(error.source(), |cause| cause.source())
 }
 
+/// An error and its causes on one line, each told once.
+#[must_use]
+pub fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
+    causes(error).fold(error.to_string(), |text, cause| {
+        let says = cause.to_string();
+        if text.contains(&says) { text } else { format!("{text}: {says}") }
+    })
+}
+
 /// Gives a foreign error a kind and a message where it happens.
 pub trait ResultExt<T> {
     /// Wraps the error as the cause of a new one.

@@ -3,6 +3,7 @@
 //! Does not own what a rate file may say nor which rate an order gets (`fx`).
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -12,7 +13,7 @@ use object_store::ObjectStoreExt;
 use tokio::runtime::Handle;
 
 use crate::catalog::{Contract, Converted, Derived};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, causes};
 use crate::fx::{CurrencyUse, Rates, RatesUsed};
 use crate::model::date_of_days;
 use crate::plan::{AwsOptions, Plan};
@@ -50,7 +51,8 @@ pub fn read_rates(place: &str, aws: &AwsOptions) -> Result<Rates> {
 
 /// The bytes of the file at `place`.
 pub(super) async fn read(place: &str, aws: &AwsOptions) -> Result<Bytes> {
-    let Location { store, prefix, .. } = storage::open_existing(place, aws).await?;
+    let opened = storage::open_existing(place, aws).await;
+    let Location { store, prefix, .. } = opened.map_err(|error| unopened(place, error))?;
     let found = match store.get(&prefix).await {
         Ok(found) => found.bytes().await,
         Err(error) => Err(error),
@@ -58,15 +60,25 @@ pub(super) async fn read(place: &str, aws: &AwsOptions) -> Result<Bytes> {
     found.map_err(|error| unreadable(place, &prefix, error))
 }
 
+fn unopened(place: &str, error: Error) -> Error {
+    let of_system = causes(&error).find_map(|cause| cause.downcast_ref::<io::Error>());
+    if of_system.is_some_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return no_rate_file(place);
+    }
+    Error::new(error.kind(), "could not open the rate file").with_source(error)
+}
+
 fn unreadable(place: &str, path: &object_store::path::Path, error: object_store::Error) -> Error {
     match error {
-        object_store::Error::NotFound { .. } => {
-            Error::new(ErrorKind::Usage, "there is no rate file at this place")
-                .with("place", place)
-                .with_help("check the place, or put a file there by `consign fx import`")
-        }
+        object_store::Error::NotFound { .. } => no_rate_file(place),
         error => store_error("read the exchange rates", path, error),
     }
+}
+
+fn no_rate_file(place: &str) -> Error {
+    Error::new(ErrorKind::Usage, "there is no rate file at this place")
+        .with("place", place)
+        .with_help("check the place, or put a file there by `consign fx import`")
 }
 
 /// What a plan says of its rates.

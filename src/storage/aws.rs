@@ -3,13 +3,20 @@
 //! The chain is the SDK's own: environment, profiles, SSO, web identity, containers, instance
 //! roles. Does not own what is done with a service.
 
+mod credentials;
+
 use std::sync::Arc;
 
+use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::meta::region::RegionProviderChain;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::plan::AwsOptions;
+
+use credentials::Profiles;
+pub use credentials::{NoCredentials, no_credentials};
 
 /// Region that a store or table without one is asked in: stand-ins on a developer's machine have
 /// none, and the SDK signs for one.
@@ -21,17 +28,26 @@ pub type LoadConfig = Arc<dyn Fn() -> BoxFuture<'static, SdkConfig> + Send + Syn
 
 /// Reads the shared configuration; a service is not asked yet.
 pub async fn load(options: &AwsOptions) -> SdkConfig {
+    let profiles = Profiles::read(options.profile.as_deref()).await;
+    let mut region = DefaultRegionChain::builder();
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(profile) = &options.profile {
+        region = region.profile_name(profile);
         loader = loader.profile_name(profile);
     }
-    if let Some(region) = &options.region {
-        loader = loader.region(Region::new(region.clone()));
+    if let Some(chain) = profiles.chain_without() {
+        loader = loader.credentials_provider(chain);
     }
-    let config = loader.load().await;
-    match config.region() {
-        Some(_) => config,
-        None => config.into_builder().region(Region::new(FALLBACK_REGION)).build(),
+    let region = RegionProviderChain::first_try(options.region.clone().map(Region::new))
+        .or_else(region.build())
+        .or_else(Region::new(FALLBACK_REGION));
+    let config = loader.region(region).load().await;
+    match config.credentials_provider() {
+        Some(chain) => {
+            let told = profiles.told(chain);
+            config.into_builder().credentials_provider(told).build()
+        }
+        None => config,
     }
 }
 

@@ -121,6 +121,9 @@ pub fn below(root: &Path, path: &str) -> Path {
 #[must_use]
 pub fn store_error(doing: &str, path: &Path, error: object_store::Error) -> Error {
     use object_store::Error as Store;
+    if let Some(none) = s3::lacking_credentials(&error) {
+        return none.into_error(format!("could not {doing}")).with("object", path);
+    }
     if let Some((kind, help)) = s3::advice(&error) {
         return Error::new(kind, format!("could not {doing}"))
             .with("object", path)

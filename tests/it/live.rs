@@ -2,6 +2,7 @@
 //! them and the program.
 
 mod commit;
+mod credentials;
 mod faults;
 mod harness;
 mod interrupted;

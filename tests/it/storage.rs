@@ -11,7 +11,6 @@ use futures::FutureExt;
 
 use crate::services;
 
-mod canned;
 mod places;
 mod published;
 mod races;

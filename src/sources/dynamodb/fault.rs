@@ -8,7 +8,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::error::{Error, ErrorKind, causes};
+use crate::error::{Error, ErrorKind, causes, in_words};
+use crate::storage::aws::no_credentials;
 
 /// Codes that say that too much was asked at a time.
 const THROTTLING: [&str; 6] = [
@@ -113,7 +114,7 @@ impl Fault {
             },
             other => Self::Fatal(
                 Error::new(ErrorKind::Unexpected, "a request to DynamoDB could not be made")
-                    .with_source(text_of(&other)),
+                    .with_source(in_words(&other)),
             ),
         }
     }
@@ -161,23 +162,20 @@ fn invalid(message: &str, private: Private) -> Error {
 }
 
 fn of_connection(broken: &aws_smithy_runtime_api::client::result::ConnectorError) -> Fault {
-    let credentials = causes(broken).find_map(|cause| cause.downcast_ref::<CredentialsError>());
-    let source = Some(text_of(broken).into());
-    match credentials {
-        Some(CredentialsError::ProviderTimedOut(_)) => {
+    if let Some(none) = no_credentials(broken) {
+        return Fault::Fatal(none.into_error("could not ask DynamoDB"));
+    }
+    let timed_out = causes(broken).any(|cause| cause.is::<CredentialsError>());
+    let source = Some(in_words(broken).into());
+    match timed_out {
+        true => {
             Fault::Passing(Cause { why: "the credentials did not come in time".to_owned(), source })
         }
-        Some(_) => Fault::Credentials(Cause { why: "there are no credentials".to_owned(), source }),
-        None if broken.is_user() => Fault::Fatal(
+        false if broken.is_user() => Fault::Fatal(
             Error::new(ErrorKind::Usage, "the request cannot be sent")
                 .with_help("check the endpoint's URL")
-                .with_source(text_of(broken)),
+                .with_source(in_words(broken)),
         ),
-        None => Fault::Passing(Cause { why: "the connection failed".to_owned(), source }),
+        false => Fault::Passing(Cause { why: "the connection failed".to_owned(), source }),
     }
-}
-
-/// An error with its causes in one line.
-fn text_of(error: &(dyn StdError + 'static)) -> String {
-    causes(error).fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

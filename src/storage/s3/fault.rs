@@ -4,13 +4,13 @@
 
 use std::fmt;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use object_store::Error as StoreError;
 use object_store::path::Path;
 
-use crate::error::{ErrorKind, causes};
+use crate::error::{ErrorKind, causes, in_words};
+use crate::storage::aws::{NoCredentials, no_credentials};
 
 /// Name of the store in its errors.
 pub(super) const STORE: &str = "S3";
@@ -40,7 +40,7 @@ pub(super) struct Fault {
     message: String,
     /// Region that the bucket is said to lie in.
     region: Option<String>,
-    without_credentials: bool,
+    without_credentials: Option<NoCredentials>,
 }
 
 impl Fault {
@@ -48,8 +48,6 @@ impl Fault {
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
-        let credentials = causes(error).find_map(|c| c.downcast_ref::<CredentialsError>());
-        let timed_out = matches!(credentials, Some(CredentialsError::ProviderTimedOut(_)));
         let response = error.raw_response();
         let region = response.and_then(|r| r.headers().get("x-amz-bucket-region"));
         Self {
@@ -58,7 +56,7 @@ impl Fault {
             code: error.code().map(str::to_owned),
             message: error.message().map_or_else(|| in_words(error), str::to_owned),
             region: region.map(str::to_owned),
-            without_credentials: credentials.is_some() && !timed_out,
+            without_credentials: no_credentials(error),
         }
     }
 
@@ -70,7 +68,7 @@ impl Fault {
             code: None,
             message: why,
             region: None,
-            without_credentials: false,
+            without_credentials: None,
         }
     }
 
@@ -142,7 +140,7 @@ impl Fault {
     }
 
     fn lacks_authentication(&self) -> bool {
-        self.without_credentials
+        self.without_credentials.is_some()
             || self.status == Some(401)
             || self.is_expired()
             || self.has_code(&UNKNOWN_CREDENTIALS)
@@ -167,6 +165,12 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+/// What a failure says of credentials that could not be had.
+pub(in crate::storage) fn lacking_credentials(error: &StoreError) -> Option<NoCredentials> {
+    let fault = causes(error).find_map(|cause| cause.downcast_ref::<Fault>())?;
+    fault.without_credentials.clone()
+}
 
 /// The error of a reply, or of a request, that leads nowhere.
 pub(super) fn unusable(what: &str) -> StoreError {
@@ -193,9 +197,10 @@ pub(in crate::storage) fn advice(error: &StoreError) -> Option<(ErrorKind, Strin
             ErrorKind::Permission,
             "renew the credentials and run the same command again; finished work is kept",
         ),
-        _ if fault.without_credentials => (
+        _ if fault.has_code(&UNKNOWN_CREDENTIALS) => (
             ErrorKind::Permission,
-            "give credentials in a way that the AWS command line knows: a profile, SSO, the environment, a role",
+            "S3 does not take these keys: see which come first, those of the environment, of the \
+             profile or of a role, and correct them",
         ),
         _ if fault.status == Some(501) => {
             (ErrorKind::Usage, "this store has no such call; use one that speaks S3 in full")
@@ -203,12 +208,4 @@ pub(in crate::storage) fn advice(error: &StoreError) -> Option<(ErrorKind, Strin
         _ => return None,
     };
     Some((kind, help.to_owned()))
-}
-
-/// The error and its causes on one line, each told once.
-fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
-    causes(error).fold(error.to_string(), |text, cause| {
-        let says = cause.to_string();
-        if text.contains(&says) { text } else { format!("{text}: {says}") }
-    })
 }

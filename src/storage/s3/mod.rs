@@ -35,7 +35,7 @@ use crate::plan::{AwsOptions, S3Options};
 use connection::Connection;
 
 use fault::Fault;
-pub(super) use fault::advice;
+pub(super) use fault::{advice, lacking_credentials};
 pub use pending::PendingUpload;
 
 /// A bucket. Cheap to clone.

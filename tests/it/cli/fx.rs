@@ -89,7 +89,7 @@ fn a_bad_rate_file_is_told_with_file_line_and_help() {
     assert!(!folder.path().join("fx/rates.csv").exists());
 
     let said = refused(&consign_in(folder.path(), &["fx", "import", "none.csv"]), 2);
-    assert!(said.contains("could not open"), "{said}");
+    assert!(said.contains("there is no rate file"), "{said}");
     let said = refused(&consign_in(folder.path(), &["fx", "show"]), 2);
     assert!(said.contains("fx/rates.csv"), "{said}");
 }
@@ -156,7 +156,7 @@ fn a_job_names_its_rates_and_only_where_they_are_used() {
             job.replace("orders@2", "orders@1"),
             "the job names exchange rates, and its contract converts nothing",
         ),
-        (job.replace("eurofxref-hist.csv\"", "none.csv\""), "could not open"),
+        (job.replace("eurofxref-hist.csv\"", "none.csv\""), "there is no rate file at this place"),
     ] {
         let (said, published) = run(job);
         assert!(said.contains(why), "{said}");

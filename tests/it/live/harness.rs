@@ -21,7 +21,7 @@ pub const AS_OF: &str = "2026-08-03T12:00:00Z";
 /// A project of its own.
 pub struct Project {
     folder: tempfile::TempDir,
-    /// Variables that the command sees, beside those of the tests' own environment.
+    /// All variables that the command sees, beside HOME and PATH.
     variables: BTreeMap<&'static str, String>,
 }
 
@@ -79,9 +79,8 @@ impl Project {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_consign"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        for variable in ["CONSIGN_PROJECT", "CONSIGN_STATE_DIR", "CONSIGN_LOG", "AWS_PROFILE"] {
-            command.env_remove(variable);
-        }
+        // Nothing of this machine's, least of all its AWS configuration.
+        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
         command.envs(&self.variables);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -25,6 +25,7 @@ fn rates_in_a_bucket_are_kept_shown_and_used() {
     let place = format!("s3://{}/fx/rates.csv", bucket.name);
     let missing = project.output(&["fx", "show", &place]);
     assert_eq!(missing.status.code(), Some(2), "{}", stderr(&missing));
+    assert!(stderr(&missing).contains("could not open the rate file"), "{}", stderr(&missing));
     let sample = root.join("samples/fx/eurofxref-hist.csv");
     let (sample, file) = (sample.to_str().unwrap(), project.path("more.csv"));
     let first = json(&["fx", "import", sample, "--to", &place, "--json"]);

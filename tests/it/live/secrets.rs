@@ -11,7 +11,7 @@ const SECRET_KEY: &str = "canary-aws-secret-key-hunter2";
 const SESSION_TOKEN: &str = "canary-aws-session-token-hunter2";
 
 /// Everything that the command printed, and every file that it left in the project.
-fn said_and_written(project: &Project, arguments: &[&str]) -> String {
+pub(super) fn said_and_written(project: &Project, arguments: &[&str]) -> String {
     let output = project.output(arguments);
     let mut all = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
     let mut folders = vec![project.path("")];

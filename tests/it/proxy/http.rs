@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use hyper::service::service_fn;
-use hyper::{client, http, server};
+use hyper::{HeaderMap, client, http, server};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -32,6 +32,7 @@ pub struct Request {
     pub path: String,
     /// The operation of DynamoDB it names, such as `Scan`; empty for S3.
     pub operation: String,
+    pub headers: HeaderMap,
     pub body: Bytes,
 }
 
@@ -39,6 +40,8 @@ pub struct Request {
 #[derive(Debug, Clone)]
 pub enum Fault {
     Pass,
+    /// It passes with these headers instead of its own.
+    PassWith(HeaderMap),
     /// It is answered here; the server never sees it.
     Answer {
         status: u16,
@@ -182,6 +185,11 @@ impl Proxy {
                 .body(whole(body.into()))
                 .map_err(io::Error::other)?,
             Fault::Pass => self.forward(head, body).await?.map(whole),
+            Fault::PassWith(headers) => {
+                let mut head = head;
+                head.headers = headers;
+                self.forward(head, body).await?.map(whole)
+            }
             Fault::Delay(time) => {
                 tokio::time::sleep(time).await;
                 self.forward(head, body).await?.map(whole)
@@ -213,6 +221,7 @@ impl Proxy {
             method: head.method.to_string(),
             path: head.uri.to_string(),
             operation: target.rsplit('.').next().unwrap_or_default().to_owned(),
+            headers: head.headers.clone(),
             body: body.clone(),
         };
         exchanges.push(Exchange { request: request.clone(), status: None });

@@ -1,8 +1,10 @@
 //! The servers that tests talk to: where they are, names that no other test uses, and a client of
-//! each. `scripts/servers` starts them.
+//! each. `scripts/servers` starts them. `canned` is a server of the tests' own, which answers as it
+//! is told.
 //!
 //! A test that needs a server and finds none fails; it is never skipped.
 
+pub mod canned;
 pub mod dynamodb;
 pub mod mongodb;
 pub mod s3;

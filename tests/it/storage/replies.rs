@@ -18,9 +18,9 @@ use object_store::{
     PutResult, UpdateVersion,
 };
 
-use super::canned::{Canned, Reply, Request};
 use super::{always, config};
 use crate::services::block_on;
+use crate::services::canned::{Canned, Reply, Request};
 
 fn key() -> Path {
     Path::from("a/b")
