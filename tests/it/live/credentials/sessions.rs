@@ -75,7 +75,7 @@ fn authorization(request: &Request, keys: Credentials) -> String {
 
 fn time(text: &str) -> SystemTime {
     let civil = DateTime::strptime("%Y%m%dT%H%M%SZ", text).unwrap();
-    civil.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp().into()
+    jiff::tz::Offset::UTC.to_timestamp(civil).unwrap().into()
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
