@@ -5,8 +5,12 @@
 
 use std::str::FromStr as _;
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -22,8 +26,12 @@ pub enum Form {
     Json,
 }
 
+/// Crates whose traces show requests whole, with the tokens that credentials are asked for with, and
+/// the commands of a `credential_process` with their arguments.
+const TELL_SECRETS: [&str; 2] = ["aws_", "h2"];
+
 /// Starts the log of this process; a second call changes nothing. `filter` is written as
-/// `info` or `consign=debug,warn`.
+/// `info` or `consign=debug,warn`. What may hold a secret is left out whatever it says.
 ///
 /// # Errors
 /// `Usage` when the filter cannot be read.
@@ -40,10 +48,20 @@ where
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     // An error means that a log was started before: in tests, and that one stays.
     let _ = match form {
-        Form::Json => log.json().flatten_event(true).try_init(),
-        Form::Text { colour } => log.with_ansi(colour).with_target(false).try_init(),
+        Form::Json => {
+            log.json().flatten_event(true).finish().with(filter_fn(holds_no_secret)).try_init()
+        }
+        Form::Text { colour } => {
+            let log = log.with_ansi(colour).with_target(false).finish();
+            log.with(filter_fn(holds_no_secret)).try_init()
+        }
     };
     Ok(())
+}
+
+fn holds_no_secret(event: &Metadata<'_>) -> bool {
+    let tells = TELL_SECRETS.iter().any(|begin| event.target().starts_with(begin));
+    *event.level() != Level::TRACE || !tells
 }
 
 #[cfg(test)]

@@ -86,19 +86,29 @@ impl Profiles {
     /// before a profile, and still do.
     pub(super) fn chain_without(&self) -> Option<CredentialsProviderChain> {
         let found = self.found.as_ref()?;
-        let missing =
-            self.selected != DEFAULT_PROFILE && found.get_profile(&self.selected).is_none();
-        missing.then(|| {
-            let environment = EnvironmentVariableCredentialsProvider::new();
-            CredentialsProviderChain::first_try("Environment", environment)
-                .or_else("Profile", NoSuchProfile(no_such_profile(&self.selected, found)))
-        })
+        let missing = missing_profile(&self.selected, found)?;
+        let environment = EnvironmentVariableCredentialsProvider::new();
+        let chain = CredentialsProviderChain::first_try("Environment", environment);
+        Some(chain.or_else("Profile", NoSuchProfile(no_such_profile(missing, found))))
     }
 
     /// `chain`, which tells in the user's words why it gave no credentials.
     pub(super) fn told(self, chain: SharedCredentialsProvider) -> SharedCredentialsProvider {
         SharedCredentialsProvider::new(Told { chain, profile: self.selected })
     }
+}
+
+/// The profile, of `selected` and those it takes its keys from, that is not there.
+fn missing_profile<'a>(selected: &'a str, found: &'a ProfileSet) -> Option<&'a str> {
+    let mut name = selected;
+    // Profiles that lead back to themselves are for the chain to tell.
+    for _ in found.profiles().chain([selected]) {
+        match found.get_profile(name) {
+            Some(profile) => name = profile.get("source_profile")?,
+            None => return (name != DEFAULT_PROFILE || name != selected).then_some(name),
+        }
+    }
+    None
 }
 
 fn no_such_profile(name: &str, found: &ProfileSet) -> NoCredentials {
@@ -110,8 +120,9 @@ fn no_such_profile(name: &str, found: &ProfileSet) -> NoCredentials {
     };
     NoCredentials {
         why: format!("there is no profile `{name}` in the shared configuration files; {known}"),
-        help: "correct AWS_PROFILE, or `profile` in [aws] of the job; the files are ~/.aws/config \
-               and ~/.aws/credentials, or where AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE say"
+        help: "correct AWS_PROFILE, `profile` in [aws] of the job, or a `source_profile`; the \
+               files are ~/.aws/config and ~/.aws/credentials, unless AWS_CONFIG_FILE and \
+               AWS_SHARED_CREDENTIALS_FILE say otherwise"
             .to_owned(),
     }
 }
@@ -168,14 +179,10 @@ fn explain(error: &CredentialsError, profile: &str) -> NoCredentials {
             tried.collect::<Vec<_>>().join("; ")
         })
     };
-    let says = in_words(error);
+    let says = error.source().map_or_else(|| error.to_string(), in_words);
     if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
-        return NoCredentials {
-            why: causes(error).find_map(in_chain).unwrap_or(says),
-            help: "name a profile by AWS_PROFILE or `profile` in [aws] of the job, set \
-                   AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where there is a role"
-                .to_owned(),
-        };
+        let why = causes(error).find_map(in_chain).unwrap_or(says);
+        return NoCredentials { why, help: WAYS.to_owned() };
     }
     let has = |words: &str| says.contains(words);
     let token_file = error.source().is_some_and(|source| source.is::<io::Error>());
@@ -193,6 +200,9 @@ fn explain(error: &CredentialsError, profile: &str) -> NoCredentials {
         // What the process wrote may be anything.
         let why = format!("the credential_process of profile `{profile}` gave none");
         (why, "run its command by hand to see what it says; it is not repeated here".to_owned())
+    } else if has("IMDS") {
+        // The last link of the chain.
+        (format!("neither keys, nor a profile with any, nor a role: {says}"), WAYS.to_owned())
     } else if token_file {
         let help = "check AWS_WEB_IDENTITY_TOKEN_FILE, or the file that the profile names";
         (format!("the web identity token cannot be read: {says}"), help.to_owned())
@@ -206,6 +216,10 @@ fn explain(error: &CredentialsError, profile: &str) -> NoCredentials {
     };
     NoCredentials { why, help }
 }
+
+/// What to do where nothing was set up.
+const WAYS: &str = "name a profile by AWS_PROFILE or `profile` in [aws] of the job, set \
+                    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where there is a role";
 
 fn log_in(profile: &str) -> String {
     let option = match profile {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::aws::{self, Grant, Keys, ROLE_ARN};
 use super::{CACHE_OF_SESSION, Home, instance_role, profile_process, sso_config, web_identity};
 use crate::live::harness::{Project, export_of_orders, stderr};
-use crate::services::canned::Canned;
+use crate::services::canned::{Canned, Reply};
 
 /// A project with a job that reads a table and one that publishes to a bucket. Their services would
 /// fail the test if they were asked.
@@ -57,6 +57,10 @@ fn a_metadata_service_that_is_not_there_is_told() {
     project.unset("AWS_EC2_METADATA_DISABLED");
     project.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1");
     refused(&project, &["no role of an instance (could not communicate with IMDS"]);
+
+    let closed = Canned::start(|_, _| Reply::new(403, ""));
+    project.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", closed.url.clone());
+    refused(&project, &["nor a role: ", "IMDS is disabled", "AWS_PROFILE"]);
 }
 
 #[test]
@@ -72,6 +76,12 @@ fn a_profile_that_does_not_exist_is_not_passed_over() {
     project.unset("AWS_PROFILE");
     jobs(&project, "[aws]\nprofile = \"laek\"\nregion = \"us-east-1\"");
     refused(&project, &says);
+
+    // Nor is one that another takes its keys from.
+    let role = format!("[profile lake]\nrole_arn = {ROLE_ARN}\nsource_profile = laek\n");
+    home.write(".aws/config", &role);
+    jobs(&project, "[aws]\nprofile = \"lake\"");
+    refused(&project, &["there is no profile `laek`", "they have lake", "`source_profile`"]);
     let asked = instance.requests();
     assert!(asked.iter().all(|request| !request.target.contains("security-credentials")));
 

@@ -1,7 +1,7 @@
 //! Sessions for an S3 server that knows none: a request signed with the keys of a session is
 //! checked as AWS would, and passes signed anew with the server's own keys.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
@@ -12,6 +12,7 @@ use aws_sigv4::sign::v4;
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use jiff::civil::DateTime;
+use jiff::tz::Offset;
 
 use super::aws::Keys;
 use crate::proxy::http::{self, Fault, Request};
@@ -75,7 +76,8 @@ fn authorization(request: &Request, keys: Credentials) -> String {
 
 fn time(text: &str) -> SystemTime {
     let civil = DateTime::strptime("%Y%m%dT%H%M%SZ", text).unwrap();
-    jiff::tz::Offset::UTC.to_timestamp(civil).unwrap().into()
+    let seconds = Offset::UTC.to_timestamp(civil).unwrap().as_second();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.try_into().unwrap())
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
