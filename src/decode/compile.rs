@@ -111,9 +111,6 @@ impl PathTree {
                 && let Some(key) = &node.key
                 && let Some(value) = members.next_if(key, walk)?
             {
-                if node.is_stranger() && value.ty == Type::Invalid {
-                    return Err(Malformed);
-                }
                 last = Some(self.expected);
                 self.expected = node.follower;
                 node.place(value, object, slots, walk)?;
@@ -272,6 +269,9 @@ impl Node {
         slots: &mut [Slot<'a>],
         walk: &mut Walk,
     ) -> Result<(), Malformed> {
+        if self.is_stranger() {
+            return if value.ty == Type::Invalid { Err(Malformed) } else { Ok(()) };
+        }
         if self.seen_in == object {
             self.fill(Slot::Duplicate, slots);
             return Ok(());
