@@ -4,6 +4,7 @@
 //! runs, set-wide decisions, the merge, the ledger, the gate. Does not own reading, decoding,
 //! judging, file formats or the commit itself.
 
+mod budget;
 mod candidates;
 mod commit;
 mod deletions;
@@ -69,7 +70,7 @@ use merge::Extracted;
 use route::ExclusionNames;
 use row_set::RowSet;
 use set_wide::{NotUnique, Struck};
-use write::WrittenDay;
+use write::{Writing, WrittenDay};
 
 /// How a plan is run.
 #[derive(Debug, Clone, Copy)]
@@ -256,16 +257,17 @@ impl Running<'_> {
             left_out: &decided.left_out,
             refused: &decided.refused,
             fx_table: self.rates.as_deref().map(|rates| rates.sha256.as_str()),
+            fan_in: budget::fan_in(plan),
         };
-        let days = write::write_days(
+        let writing = Writing {
             plan,
             extracted,
-            &decided.not_unique,
-            &decided.days,
-            &destination,
-            &self.run_id,
+            not_unique: &decided.not_unique,
+            destination: &destination,
+            run_id: &self.run_id,
             progress,
-        )?;
+        };
+        let days = writing.days(&decided.days)?;
         let rejects = refused::of_splits(staging, &decided.checkpoints, &decided.older.rows)
             .chain(refused::of_days(staging, days.iter().filter_map(|day| day.refused.as_ref())));
         let quarantine_files =
