@@ -93,7 +93,7 @@ pub struct Options {
 /// `Conflict` and `CommitUnknown` from the commit, `Permission` and `Transient` from stores and
 /// disks, `Usage` when the plan names what is not there.
 pub fn run(plan: &Plan, progress: &Arc<Progress>, options: Options) -> Result<RunSummary> {
-    let runtime = start_runtime()?;
+    let runtime = start_runtime_with(plan.threads)?;
     let workers = rayon::ThreadPoolBuilder::new()
         .num_threads(plan.threads)
         .thread_name(|index| format!("worker-{index}"))
@@ -410,10 +410,15 @@ fn warnings(checkpoints: &[Checkpoint], not_unique: &[NotUnique]) -> BTreeMap<St
     warnings
 }
 
-/// Asynchronous reads and uploads run here; two threads move bytes, the work is done elsewhere.
+/// A runtime for commands that do little but wait for a store.
 fn start_runtime() -> Result<Runtime> {
+    start_runtime_with(2)
+}
+
+/// Asynchronous reads and uploads run here. Its threads move bytes; the work is done elsewhere.
+fn start_runtime_with(threads: usize) -> Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(threads.max(1))
         .thread_name("store")
         .enable_all()
         .build()
