@@ -187,5 +187,6 @@ impl<'a> SplitReading<'a> {
 /// its part.
 fn spill_bytes(plan: &Plan) -> usize {
     let open = if plan.is_live() { live::OPEN_SPLITS as u64 } else { 1 };
-    usize::try_from(budget::part_bytes(plan) / open).unwrap_or(usize::MAX)
+    usize::try_from(budget::part_bytes(plan.memory_bytes, plan.threads) / open)
+        .unwrap_or(usize::MAX)
 }

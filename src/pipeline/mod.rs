@@ -257,7 +257,7 @@ impl Running<'_> {
             left_out: &decided.left_out,
             refused: &decided.refused,
             fx_table: self.rates.as_deref().map(|rates| rates.sha256.as_str()),
-            fan_in: budget::fan_in(plan),
+            fan_in: budget::fan_in(plan.memory_bytes, plan.threads),
         };
         let writing = Writing {
             plan,

@@ -58,8 +58,8 @@ impl Writing<'_> {
     /// `Interrupted` when the run was asked to stop; else from the staging place and the store.
     pub(super) fn days(&self, days: &[i32]) -> Result<Vec<WrittenDay>> {
         let extracted = self.extracted;
-        let metadata =
-            FileMetadata::new(&self.plan.contract, tzdb_version(), extracted.fx_table);
+        let Plan { contract, memory_bytes, threads, sinks, .. } = self.plan;
+        let metadata = FileMetadata::new(contract, tzdb_version(), extracted.fx_table);
         // Not an item for each day: a thread that waits for a part of one would begin another.
         let next = AtomicUsize::new(0);
         let one_after_another = |_| {
@@ -70,8 +70,8 @@ impl Writing<'_> {
             }
             Ok(written)
         };
-        let at_once = 0..budget::days_at_once(self.plan).min(days.len());
-        let written = at_once.into_par_iter().with_max_len(1).map(one_after_another);
+        let at_once = budget::days_at_once(*memory_bytes, *threads, sinks).min(days.len());
+        let written = (0..at_once).into_par_iter().with_max_len(1).map(one_after_another);
         let mut written = written.collect::<Result<Vec<_>>>()?.concat();
         written.sort_by_key(|written| written.day);
         Ok(written)
