@@ -178,6 +178,7 @@ pub(super) fn record(
         warnings: draft.warnings.clone(),
         guarded_csv_cells: files.map(|written| written.guarded_cells).sum(),
         settings: settings(run.plan),
+        removal: None,
     }
 }
 

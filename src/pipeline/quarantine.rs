@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::plan::AwsOptions;
-use crate::publish::in_force;
+use crate::publish::{in_force, quarantine_of};
 use crate::sinks::quarantine::read_quarantine;
 
 use super::commit::Target;
@@ -38,7 +38,8 @@ pub fn quarantine(
     };
     let destination = dataset.destination();
     let mut go_on = true;
-    for file in chosen.into_iter().flat_map(|committed| &committed.record.quarantine_files) {
+    let files = chosen.into_iter().flat_map(|committed| quarantine_of(records, committed));
+    for (_, file) in files {
         if !go_on {
             break;
         }

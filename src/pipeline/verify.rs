@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result, causes};
 use crate::plan::AwsOptions;
-use crate::publish::{in_force, live_days, live_files, verify_log};
+use crate::publish::{in_force, live_days, live_files, quarantine_of, verify_log};
 use crate::sinks::{compare, quarantine::read_quarantine, reread};
 use crate::telemetry::{Progress, Stage};
 
@@ -86,7 +86,7 @@ pub fn verify(
             }
         }
         summary.rows += rows_of_first_format(&rows_by_day);
-        for file in &record.quarantine_files {
+        for (_, file) in quarantine_of(records, committed) {
             summary.files += 1;
             let read = read_quarantine(&destination, file, &mut |_| Ok(true));
             summary.problems.extend(read.err().as_ref().map(in_words));

@@ -65,5 +65,6 @@ pub(super) fn record(run_id: &str, key: &str, days: &[&str]) -> CommitRecord {
         warnings: BTreeMap::new(),
         guarded_csv_cells: 0,
         settings: BTreeMap::new(),
+        removal: None,
     }
 }

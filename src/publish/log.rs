@@ -154,10 +154,22 @@ pub fn live_days(records: &[Committed]) -> BTreeMap<Date, u64> {
     live
 }
 
-/// The records that at least one published day still belongs to.
+/// The records whose rows are still published: those that a day belongs to, and those before them
+/// whose days they have reworked.
 pub fn in_force(records: &[Committed]) -> impl Iterator<Item = &Committed> {
-    let live: BTreeSet<u64> = live_days(records).into_values().collect();
-    records.iter().filter(move |committed| live.contains(&committed.record.seq))
+    let by_seq: BTreeMap<u64, &CommitRecord> =
+        records.iter().map(|committed| (committed.record.seq, &committed.record)).collect();
+    let mut seqs = BTreeSet::new();
+    for (day, seq) in live_days(records) {
+        let mut at = Some(seq);
+        while let Some(record) = at.and_then(|seq| by_seq.get(&seq)) {
+            seqs.insert(record.seq);
+            let entry = record.days.iter().find(|entry| entry.dt == day);
+            let replaced = entry.and_then(|entry| entry.replaces).filter(|_| record.is_rework());
+            at = replaced.filter(|earlier| *earlier < record.seq);
+        }
+    }
+    records.iter().filter(move |committed| seqs.contains(&committed.record.seq))
 }
 
 /// The files of `record` that are still the version of their day, by [`live_days`].

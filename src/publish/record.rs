@@ -13,6 +13,8 @@ use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fx::RatesUsed;
 use crate::model::{DataFile, Ledger, SourceSummary, ZoneDifference};
 
+use super::removal::Removal;
+
 /// One record of the log, as it lies in `_log/<20 digits>.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitRecord {
@@ -69,6 +71,10 @@ pub struct CommitRecord {
     pub guarded_csv_cells: u64,
     /// Settings of the run that shaped its files.
     pub settings: BTreeMap<String, String>,
+    /// What a retention or an erasure took out; absent in records of runs. The days of such a
+    /// record are those that they replace, without what went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removal: Option<Removal>,
 }
 
 /// Which contract, to the byte.

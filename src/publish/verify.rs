@@ -15,6 +15,7 @@ use crate::storage::{below, store_error};
 
 use super::log::{breach, in_force, live_days, live_files};
 use super::record::{CommitRecord, Committed};
+use super::removal::quarantine_in_force;
 
 /// Files that are asked for at the same time.
 const READERS: usize = 16;
@@ -58,9 +59,9 @@ pub async fn missing_files(
     records: &[Committed],
 ) -> Result<Vec<String>> {
     let live = live_days(records);
-    let files = in_force(records).flat_map(|Committed { record, .. }| {
-        live_files(record, &live).chain(&record.quarantine_files)
-    });
+    let of_days = in_force(records).flat_map(|committed| live_files(&committed.record, &live));
+    let refused = quarantine_in_force(records).into_iter().map(|(_, file)| file);
+    let files = of_days.chain(refused);
     let problems: Vec<_> = stream::iter(files)
         .map(|file| async move {
             let path = below(root, &file.path);

@@ -68,6 +68,7 @@ impl Run<'_> {
             warnings: BTreeMap::new(),
             guarded_csv_cells: 0,
             settings: BTreeMap::new(),
+            removal: None,
         }
     }
 
