@@ -4,6 +4,7 @@
 //! runs, set-wide decisions, the merge, the ledger, the gate. Does not own reading, decoding,
 //! judging, file formats or the commit itself.
 
+mod byte_search;
 mod candidates;
 mod commit;
 mod deletions;

@@ -183,6 +183,5 @@ fn is_record(path: &str) -> bool {
 
 fn is_run_word(path: &str) -> bool {
     let Some(rest) = path.strip_prefix("_runs/") else { return false };
-    rest == "_probe"
-        || matches!(rest.split_once('/'), Some((_, "intent.json" | "done.json")))
+    rest == "_probe" || matches!(rest.split_once('/'), Some((_, "intent.json" | "done.json")))
 }

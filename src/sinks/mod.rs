@@ -24,6 +24,7 @@ use crate::model::DataFile;
 
 pub use self::parquet::FileMetadata;
 pub use day_writer::DayWriter;
+pub(crate) use object::StoredObject;
 pub use reread::{Reread, compare, filtered_rows, reread};
 
 /// Where files go, and the runtime that moves their bytes. Writers block; use them outside any
