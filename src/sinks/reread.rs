@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Decimal128Type;
 use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::file::statistics::Statistics;
 
 use crate::catalog::Contract;
@@ -59,6 +60,48 @@ pub fn reread(destination: &Destination, file: &DataFile, contract: &Contract) -
     })
 }
 
+/// Gives the rows of a published Parquet file to `each`, in order.
+///
+/// # Errors
+/// `Verification` when the file is missing, altered, not of the contract's schema or has another
+/// number of rows; `Permission` and `Transient` from the store; whatever `each` gives.
+pub fn read_rows(
+    destination: &Destination,
+    file: &DataFile,
+    contract: &Contract,
+    each: &mut dyn FnMut(RecordBatch) -> Result<()>,
+) -> Result<()> {
+    let object = StoredObject::open(destination, &file.path)?;
+    object.require_unaltered(file)?;
+    let mut found = 0;
+    for rows in rows_of(&object, contract)? {
+        let rows = rows.map_err(|e| object.unreadable(e))?;
+        found += rows.num_rows() as u64;
+        each(rows)?;
+    }
+    if found == file.rows {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Verification, "a file does not hold what was written to it")
+        .with("file", &file.path)
+        .with("written", file.rows)
+        .with("read back", found))
+}
+
+/// The rows of a Parquet file, which must be of the contract's schema.
+fn rows_of(object: &StoredObject, contract: &Contract) -> Result<ParquetRecordBatchReader> {
+    let reader = object.parquet()?;
+    if reader.schema().fields() != contract.output_schema().fields() {
+        return Err(Error::new(
+            ErrorKind::Verification,
+            "a file does not have the schema of its contract",
+        )
+        .with("file", object.name())
+        .with("contract", contract.label()));
+    }
+    reader.build().map_err(|e| object.unreadable(e))
+}
+
 /// Holds what was found against what the writer said.
 ///
 /// # Errors
@@ -98,16 +141,7 @@ impl Contents {
     }
 
     fn read_parquet(&mut self, object: &StoredObject, contract: &Contract) -> Result<()> {
-        let reader = object.parquet()?;
-        if reader.schema().fields() != contract.output_schema().fields() {
-            return Err(Error::new(
-                ErrorKind::Verification,
-                "a file does not have the schema of its contract",
-            )
-            .with("file", object.name())
-            .with("contract", contract.label()));
-        }
-        for rows in reader.build().map_err(|e| object.unreadable(e))? {
+        for rows in rows_of(object, contract)? {
             let rows = rows.map_err(|e| object.unreadable(e))?;
             let Some(last_row) = rows.num_rows().checked_sub(1) else { continue };
             self.sums.add(&rows);
