@@ -17,6 +17,7 @@ pub mod model;
 
 pub mod fx;
 pub mod plan;
+pub mod privacy;
 pub mod report;
 pub mod storage;
 pub mod telemetry;

@@ -9,6 +9,7 @@ use regex::Regex;
 
 use super::expression::Expr;
 use super::money::{Converted, Exchange, Money};
+use super::privacy::{FieldPrivacy, Privacy};
 
 /// A dataset version: its fields, key, day, limits and rules.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct Contract {
     pub business_date: BusinessDate,
     /// How amounts are converted, where fields are derived from them.
     pub exchange: Exchange,
+    /// What is declared about personal data; only with it the dataset is private.
+    pub privacy: Option<Privacy>,
     /// Bounds on what a row may hold.
     pub limits: Limits,
     /// Row rules, in the order of the file.
@@ -79,6 +82,8 @@ pub struct Field {
     pub money: Option<Money>,
     /// Class of personal data (`classification` of ODCS), for instance `pii`.
     pub classification: Option<String>,
+    /// What becomes of it, in a private dataset.
+    pub privacy: FieldPrivacy,
     /// Example values for people.
     pub examples: Vec<String>,
 }
@@ -100,6 +105,7 @@ impl Field {
             checks: Checks::default(),
             money: None,
             classification: None,
+            privacy: FieldPrivacy::default(),
             examples: Vec::new(),
         }
     }

@@ -27,6 +27,9 @@ pub fn describe(contract: &Contract) -> String {
     if contract.converts() {
         say(format!("  to dollars      {}", words::exchange(&contract.exchange)));
     }
+    if let Some(privacy) = &contract.privacy {
+        say(format!("  personal data   {}", words::privacy(privacy)));
+    }
     say(format!("  refused beyond  {}", words::limits(&contract.limits)));
     say(format!("  fingerprint     {}", contract.schema_fingerprint()));
 
@@ -86,6 +89,7 @@ fn facts(part: &Part<'_>) -> Vec<String> {
             facts.push(sources);
         }
     }
+    facts.extend(words::field_privacy(&field.privacy));
     facts
 }
 
@@ -113,6 +117,13 @@ pub fn describe_json(contract: &Contract) -> Value {
                 Rounding::HalfEven => "half_even",
                 Rounding::HalfUp => "half_up",
             },
+        })),
+        "privacy": contract.privacy.as_ref().map(|privacy| json!({
+            "clock": privacy.clock,
+            "subject": privacy.subject,
+            "quasi_identifiers": privacy.quasi_identifiers,
+            "k": privacy.k,
+            "quarantine_days": privacy.quarantine_days,
         })),
         "limits": {
             "max_row_bytes": limits.max_row_bytes,
@@ -162,6 +173,7 @@ fn field_json(field: &Field) -> Value {
         "required": field.required,
         "description": field.description,
         "classification": field.classification,
+        "privacy": words::field_privacy(&field.privacy),
         "checks": words::needs(field),
         "one_of": field.checks.one_of,
         "pattern": field.checks.pattern.as_ref().map(|p| words::whole(p.as_str())),

@@ -108,6 +108,7 @@ fn facts(contract: &Contract) -> String {
         ("Newest copy by", Some(code(&contract.version_field))),
         ("Day (`dt`)", Some(day)),
         ("Converted to dollars", converted),
+        ("Personal data", contract.privacy.as_ref().map(words::privacy)),
         ("Refused beyond", Some(words::limits(&contract.limits))),
     ] {
         text += &is.map(|is| row(&[what, &is])).unwrap_or_default();
@@ -129,11 +130,17 @@ fn fields(contract: &Contract) -> String {
             &field.description,
             &words::needs(field).join("; "),
             &source(&part),
-            field.classification.as_deref().unwrap_or_default(),
+            &class(&part),
             &examples.join(", "),
         ]);
     }
     text + "\n"
+}
+
+/// Class of personal data, and what becomes of it.
+fn class(part: &Part<'_>) -> String {
+    let class = part.field.classification.iter().cloned();
+    class.chain(words::field_privacy(&part.field.privacy)).collect::<Vec<_>>().join("; ")
 }
 
 fn source(part: &Part<'_>) -> String {

@@ -11,6 +11,7 @@ pub mod expression;
 mod folder;
 pub mod money;
 mod odcs;
+pub mod privacy;
 pub mod schema;
 mod words;
 
@@ -24,3 +25,4 @@ pub use describe::{describe, describe_json};
 pub use folder::{Catalog, contract_files};
 pub use money::{AmountUnit, Converted, Exchange, Money, Rounding};
 pub use odcs::{load_contract, parse_contract};
+pub use privacy::{FieldPrivacy, Forget, Policy, Privacy, Pseudonym, Then, TimeUnit};

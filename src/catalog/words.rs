@@ -10,6 +10,7 @@ use super::contract::{
 };
 use super::expression::{Literal, can_be_null};
 use super::money::{AmountUnit, Converted, Exchange, Money, Rounding};
+use super::privacy::{FieldPrivacy, Privacy, Then};
 
 /// A field, or a part of one, and where it stands in the sources.
 pub(super) struct Part<'a> {
@@ -123,6 +124,56 @@ pub(super) fn exchange(exchange: &Exchange) -> String {
         days => format!("at the last rate on or before the day, at most {days} days old"),
     };
     format!("{age}; rounded once, {rounding}")
+}
+
+/// What is declared about personal data as a whole.
+pub(super) fn privacy(privacy: &Privacy) -> String {
+    let mut text = format!("periods count from {}", privacy.clock);
+    if !privacy.subject.is_empty() {
+        text += &format!("; a person is told by {}", privacy.subject.join(" or "));
+    }
+    if !privacy.quasi_identifiers.is_empty() {
+        let shared = privacy.quasi_identifiers.join(", ");
+        text += &match privacy.k {
+            Some(k) => format!("; at least {k} rows of age share {shared}"),
+            None => format!("; rows of age that share {shared} are counted"),
+        };
+    }
+    let days = privacy.quarantine_days;
+    text + &format!("; refused rows are kept for {days} {}", in_plural(days, "day"))
+}
+
+/// What becomes of a field, and when.
+pub(super) fn field_privacy(privacy: &FieldPrivacy) -> Vec<String> {
+    let at_once = privacy
+        .at_once
+        .as_ref()
+        .map(|pseudonym| format!("at once a pseudonym of domain {}", code(&pseudonym.domain)));
+    let after = privacy.after.as_ref().map(|forget| {
+        let days = forget.after_days;
+        format!("after {days} {} {}", in_plural(days, "day"), then(&forget.then))
+    });
+    at_once.into_iter().chain(after).collect()
+}
+
+fn then(then: &Then) -> String {
+    match then {
+        Then::Drop => "NULL and missing".to_owned(),
+        Then::Null => "NULL".to_owned(),
+        Then::FirstCharacters(1) => "its first character".to_owned(),
+        Then::FirstCharacters(count) => format!("its first {count} characters"),
+        Then::DownTo(unit) => format!("cut down to the {}", unit.word()),
+        Then::Multiple { unscaled, scale } => {
+            let number = Literal::Number { unscaled: *unscaled, scale: *scale };
+            format!("the multiple of {number} below it")
+        }
+        Then::Word(word) => code(word),
+        Then::EmailDomain => "its domain".to_owned(),
+    }
+}
+
+fn in_plural(count: u32, unit: &str) -> String {
+    if count == 1 { unit.to_owned() } else { format!("{unit}s") }
 }
 
 fn normalize(step: Normalize) -> &'static str {

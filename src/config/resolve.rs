@@ -227,6 +227,7 @@ mod tests {
             version_field: String::new(),
             business_date: BusinessDate { field: String::new(), zone: "UTC".to_owned() },
             exchange: Exchange::default(),
+            privacy: None,
             limits: Limits::default(),
             rules: vec![],
             unique: vec![],

@@ -7,6 +7,7 @@ mod batch;
 mod data_file;
 mod day;
 mod ledger;
+mod privacy;
 mod reason;
 mod sensitive;
 mod split;
@@ -17,6 +18,10 @@ pub use batch::{Batch, RawRows, RowExclusion, RowReason};
 pub use data_file::{DataFile, FileFormat, KEY_PART_SEPARATOR};
 pub use day::{date_of_days, days_of_date};
 pub use ledger::{Ledger, SplitTally, Tally};
+pub use privacy::{
+    ERASED, FieldPolicy, KAnonymity, PrivacyRecord, RemovedObject, Retention, SuppressionMark,
+    WhatStays,
+};
 pub use reason::{FoundType, Reason, ReasonCode};
 pub use sensitive::Sensitive;
 pub use split::{

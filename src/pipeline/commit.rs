@@ -144,7 +144,7 @@ pub(super) fn record(
     let days = draft.days.iter().filter_map(|written| {
         let rows = draft.ledger.by_day.get(&Ledger::day_key_of(Some(written.day)));
         let rows = rows.map_or(0, |tally| tally.written);
-        Some(DayEntry { dt: date_of_days(written.day)?, replaces: None, rows })
+        Some(DayEntry::new(date_of_days(written.day)?, rows))
     });
     let files = draft.days.iter().flat_map(|day| &day.files);
     CommitRecord {
@@ -169,6 +169,9 @@ pub(super) fn record(
         zone_differences: draft.zone_differences.clone(),
         fx_table_sha256: draft.fx.as_ref().map(|fx| fx.sha256.clone()),
         fx: draft.fx.clone(),
+        privacy: None,
+        suppressed: Vec::new(),
+        retention: None,
         sources: sources.to_vec(),
         days: days.collect(),
         files: files.clone().map(|written| written.file.clone()).collect(),

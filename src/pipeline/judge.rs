@@ -80,7 +80,7 @@ pub fn judge(
     let page = RawPage { split: SplitId(0), first_row: 0, offset_bytes: 0, content, resume: None };
     let batch = Decoder::new(contract, format).decode(&page);
     let names = ExclusionNames::new(contract);
-    let steps = Steps::new(contract, DaySelection::Found, rates)?;
+    let steps = Steps::new(contract, DaySelection::Found, rates, None)?;
     let routed = route(steps.apply(batch), contract, &names)?;
     let (verdict, excluded_by) = match routed.verdicts.first() {
         Some(Verdict::Candidate) => ("publish", None),

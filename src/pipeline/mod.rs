@@ -206,7 +206,7 @@ impl Running<'_> {
         progress.bytes_total.store(bytes, Ordering::Relaxed);
         progress.splits_total.store(intake.splits.len() as u64, Ordering::Relaxed);
         let names = ExclusionNames::new(&plan.contract);
-        let steps = Steps::new(&plan.contract, plan.days, self.rates.as_ref())?;
+        let steps = Steps::new(&plan.contract, plan.days, self.rates.as_ref(), None)?;
         let (checkpoints, resumed) =
             extract::extract(plan, steps, &names, intake, staging, self.runtime, progress)?;
         intake.end_scan_window(self.now());

@@ -32,11 +32,11 @@ pub(super) fn record(run_id: &str, key: &str, days: &[&str]) -> CommitRecord {
         zone_differences: vec![],
         fx_table_sha256: None,
         fx: None,
+        privacy: None,
+        suppressed: vec![],
+        retention: None,
         sources: vec![],
-        days: days
-            .iter()
-            .map(|day| DayEntry { dt: day.parse().unwrap(), replaces: None, rows })
-            .collect(),
+        days: days.iter().map(|day| DayEntry::new(day.parse().unwrap(), rows)).collect(),
         files: days
             .iter()
             .map(|day| DataFile {

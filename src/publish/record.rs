@@ -5,13 +5,16 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fx::RatesUsed;
-use crate::model::{DataFile, Ledger, SourceSummary, ZoneDifference};
+use crate::model::{
+    DataFile, Ledger, PrivacyRecord, Retention, SourceSummary, SuppressionMark, ZoneDifference,
+};
 
 use super::removal::Removal;
 
@@ -53,6 +56,15 @@ pub struct CommitRecord {
     /// that knew no conversion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fx: Option<RatesUsed>,
+    /// What was done to personal data; absent when the dataset is not private.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<PrivacyRecord>,
+    /// Subjects whose rows are left out from this record on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suppressed: Vec<SuppressionMark>,
+    /// Objects that go with this record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
     /// Where the rows came from and what the sources promised.
     pub sources: Vec<SourceSummary>,
     /// Days that this record publishes, ascending: from now on they are these files alone.
@@ -99,6 +111,13 @@ pub struct DayEntry {
     pub replaces: Option<u64>,
     /// Rows of the day.
     pub rows: u64,
+    /// Next instant at which a row of the day comes of age; absent when none will, and in datasets
+    /// that are not private.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earliest_expiry: Option<Timestamp>,
+    /// Rows of age, in private datasets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anonymised_rows: Option<u64>,
 }
 
 /// A record as it stands in the log.
@@ -108,6 +127,14 @@ pub struct Committed {
     pub record: CommitRecord,
     /// SHA-256 (hex) of its bytes, which the next record names.
     pub sha256: String,
+}
+
+impl DayEntry {
+    /// A day with `rows`, of a dataset that is not private.
+    #[must_use]
+    pub fn new(dt: Date, rows: u64) -> Self {
+        Self { dt, replaces: None, rows, earliest_expiry: None, anonymised_rows: None }
+    }
 }
 
 impl CommitRecord {

@@ -44,6 +44,7 @@ pub(super) fn contract(fields: Vec<Field>) -> Contract {
             zone: "America/New_York".to_owned(),
         },
         exchange: Exchange::default(),
+        privacy: None,
         limits: Limits::default(),
         rules: vec![],
         unique: vec![],

@@ -24,6 +24,7 @@ mod fixtures;
 use std::sync::Arc;
 
 pub use conform::output_rows;
+pub use privacy::{Forgotten, HOW_TO_GET_A_KEY, PrivacyInForce, RowAges, forget, period_micros};
 pub use time_zone::{complete_days, instants_of_days, zone_differences};
 
 use crate::catalog::Contract;
@@ -35,7 +36,7 @@ use crate::plan::DaySelection;
 use currency::ConvertAmounts;
 use derive::DeriveColumns;
 use normalize::NormalizeText;
-use privacy::Privacy;
+use privacy::{LeaveOutErased, ProtectPersonalData};
 use rules::JudgeRules;
 use time_zone::{ResolveLocalTimes, TellBusinessDates};
 use validate::Validate;
@@ -51,27 +52,29 @@ pub struct Steps(Vec<Box<dyn Step>>);
 
 impl Steps {
     /// The steps for `contract` when `days` are asked for. `rates` are needed when it converts
-    /// amounts.
+    /// amounts; without `privacy` personal data stays as it was written.
     ///
     /// # Errors
-    /// `Usage` when the contract names a zone, a field or a pattern that cannot be used, or when it
-    /// converts amounts and there are no rates.
+    /// `Usage` when the contract names a zone, a field or a pattern that cannot be used, when it
+    /// converts amounts and there are no rates, or when a key is needed and not there.
     pub fn new(
         contract: &Arc<Contract>,
         days: DaySelection,
         rates: Option<&Arc<Rates>>,
+        privacy: Option<&PrivacyInForce>,
     ) -> Result<Self> {
         Ok(Self(vec![
             Box::new(NormalizeText::new(contract)?), // first: a zone's name may need trimming
             Box::new(ResolveLocalTimes::new(contract, days)?),
             Box::new(TellBusinessDates::new(contract)?),
             Box::new(LeaveOutOtherDays::new(days)),
-            Box::new(DeriveColumns::new(contract)?), // from here on: the output columns
+            Box::new(LeaveOutErased::new(contract, privacy)?), // before any reason is found
+            Box::new(DeriveColumns::new(contract)?),           // from here on: the output columns
             Box::new(ConvertAmounts::new(contract, rates)?),
             Box::new(JudgeRules::that_decide(contract)?), // before the checks, see `rules`
             Box::new(Validate::new(contract)?),
             Box::new(JudgeRules::that_warn(contract)?), // after them: only rows that stay count
-            Box::new(Privacy::AsWritten), // last: everything above judges what was written
+            Box::new(ProtectPersonalData::new(contract, privacy)?), // last: all above judges what was written
         ]))
     }
 

@@ -13,7 +13,7 @@ use regex::Regex;
 const RANKS: [&[&str]; 8] = [
     &["error"],
     &["model", "catalog", "telemetry"],
-    &["plan", "fx"],
+    &["plan", "fx", "privacy"],
     &["decode", "transform", "storage", "report"],
     &["config", "sources", "sinks", "state", "publish"],
     &["pipeline"],

@@ -48,6 +48,7 @@ fn contract(fields: Vec<Field>, zone: &str) -> Contract {
         version_field: "created_at".to_owned(),
         business_date: BusinessDate { field: "created_at".to_owned(), zone: zone.to_owned() },
         exchange: Exchange::default(),
+        privacy: None,
         limits: Limits::default(),
         rules: vec![],
         unique: vec![],
@@ -120,8 +121,10 @@ fn the_days_of_a_zone_share_out_time_without_gap_or_overlap() {
         let offsets: ArrayRef = Arc::new(Int16Array::from(vec![Some(0); quarter_hours.len()]));
         let instants = times(quarter_hours.iter().copied().map(Some).collect());
         let rows = batch(&contract, vec![instants, offsets]);
-        let days =
-            Steps::new(&contract, DaySelection::Found, None).unwrap().apply(rows).business_dates;
+        let days = Steps::new(&contract, DaySelection::Found, None, None)
+            .unwrap()
+            .apply(rows)
+            .business_dates;
 
         let (jiff, chrono) = (TimeZone::get(name).unwrap(), name.parse::<chrono_tz::Tz>().unwrap());
         let mut before = None;
@@ -214,7 +217,7 @@ fn the_steps_together_judge_and_shape_every_row() {
         Arc::new(rows.iter().map(|row| row.3).collect::<Int16Array>()),
     ];
     let days = DaySelection::Range { first: date(2026, 3, 8), last: date(2026, 3, 8) };
-    let judged = Steps::new(&contract, days, None).unwrap().apply(batch(&contract, columns));
+    let judged = Steps::new(&contract, days, None, None).unwrap().apply(batch(&contract, columns));
 
     assert_eq!(judged.columns.schema(), contract.nullable_output_schema());
     let found: Vec<_> =

@@ -11,6 +11,7 @@ use super::derived::read_derived;
 use super::lint::Lines;
 use super::mistakes::{Mistakes, did_you_mean};
 use super::money::read_money;
+use super::privacy;
 use super::section::Section;
 use super::timestamp;
 use super::yaml::Node;
@@ -99,6 +100,9 @@ pub(super) fn read(
     for setting in ["localTime", "derived", "money"] {
         lines.add_setting(&path, setting, custom.line_of(setting));
     }
+    if custom.has("privacy") {
+        lines.add_setting(&path, "privacy", custom.line_of("privacy"));
+    }
     let derived = read_derived(&custom);
     let money = read_money(&custom, place, derived.is_some());
     let typed = read_type(&section, &custom, &path, place, lines);
@@ -121,6 +125,12 @@ pub(super) fn read(
             custom.mistake(key, message);
         }
     }
+    let privacy = privacy::read_field(
+        &custom,
+        name,
+        typed.as_ref().map(|(data_type, _)| data_type),
+        typed.as_ref().and_then(|(_, checks)| checks.format),
+    );
     let source = read_source(&custom, name, place, derived.is_some());
     let key_position = read_key(&section, place);
     let description = section.prose("description");
@@ -149,6 +159,7 @@ pub(super) fn read(
         checks: Checks { one_of, ..checks },
         money,
         classification,
+        privacy,
         examples,
     };
     Some((field, key_position))

@@ -10,7 +10,7 @@ use crate::catalog::contract::{
 };
 
 /// Names that the ledger uses itself.
-const RESERVED_RULES: &[&str] = &["outside_window", "deleted_in_source"];
+const RESERVED_RULES: &[&str] = &["outside_window", "deleted_in_source", "erased"];
 
 /// Where the parts of a contract stand in the file.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(super) struct Lines {
     pub version_field: Option<usize>,
     /// Absent when the contract does not say.
     pub business_date: Option<usize>,
+    /// Absent when the dataset is not private.
+    pub privacy: Option<usize>,
     /// By path, in lower case: readers of tables do not tell capitals.
     fields: HashMap<String, usize>,
     rules: HashMap<String, usize>,
@@ -47,7 +49,11 @@ impl Lines {
         self.settings.get(&(of.to_owned(), setting)).copied().unwrap_or(self.dataset)
     }
 
-    fn field(&self, path: &str) -> usize {
+    pub fn has_setting(&self, of: &str, setting: &'static str) -> bool {
+        self.settings.contains_key(&(of.to_owned(), setting))
+    }
+
+    pub fn field(&self, path: &str) -> usize {
         self.fields.get(&path.to_lowercase()).copied().unwrap_or(self.dataset)
     }
 
@@ -113,6 +119,7 @@ pub(super) fn check(contract: &Contract, lines: &Lines, mistakes: &Mistakes<'_>)
         lint.check_derived(field);
     }
     lint.check_amounts();
+    lint.check_privacy();
     lint.check_rules();
 }
 
@@ -147,7 +154,7 @@ impl Lint<'_> {
     }
 
     /// A field that every row stands or falls with: required, read, and of a certain type.
-    fn check_use(
+    pub fn check_use(
         &self,
         line: usize,
         what: &str,

@@ -9,6 +9,7 @@ mod field;
 mod lint;
 mod mistakes;
 mod money;
+mod privacy;
 mod rules;
 mod section;
 #[cfg(test)]
@@ -127,6 +128,7 @@ fn read_contract(root: &yaml::Node, text: &str, mistakes: &Mistakes<'_>) -> Opti
     });
     let business_date = read_business_date(&custom, &mut lines);
     let exchange = custom.section("exchange").map(money::read_exchange).unwrap_or_default();
+    let privacy = custom.section("privacy").map(|s| privacy::read_dataset(s, &mut lines));
     let limits = custom.section("limits").map(|s| read_limits(s)).unwrap_or_default();
     custom.finish(&[]);
 
@@ -162,7 +164,7 @@ fn read_contract(root: &yaml::Node, text: &str, mistakes: &Mistakes<'_>) -> Opti
 
     // What is missing was noted, so that a contract with gaps is looked through and not used.
     let no_date = BusinessDate { field: String::new(), zone: String::new() };
-    let contract = Contract {
+    let mut contract = Contract {
         id: id.unwrap_or_default(),
         dataset: name.map(|(name, _)| name.to_owned()).unwrap_or_default(),
         version: version.unwrap_or_default(),
@@ -173,10 +175,12 @@ fn read_contract(root: &yaml::Node, text: &str, mistakes: &Mistakes<'_>) -> Opti
         version_field: version_field.unwrap_or_default(),
         business_date: business_date.unwrap_or(no_date),
         exchange,
+        privacy,
         limits,
         rules,
         unique,
     };
+    privacy::fill_in(&mut contract);
     lint::check(&contract, &lines, mistakes);
     Some(contract)
 }

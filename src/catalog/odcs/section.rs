@@ -205,6 +205,11 @@ impl<'n, 'm> Section<'n, 'm> {
         self.entries.iter().any(|(name, _, node)| *name == key && node.value != Value::Null)
     }
 
+    /// Whether `key` stands there, with a value or an explicit null.
+    pub fn names(&self, key: &str) -> bool {
+        self.entries.iter().any(|(name, ..)| *name == key)
+    }
+
     /// Every key that nobody asked for and that is not among `ignored`, is a mistake.
     pub fn finish(self, ignored: &[&'static str]) {
         let mut known = self.known.into_inner();

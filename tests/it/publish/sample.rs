@@ -32,7 +32,7 @@ impl Run<'_> {
         let tally = |rows| Tally { read: rows, written: rows, ..Tally::default() };
         let run = tally(rows * self.days.len() as u64);
         let split = SplitTally { split: SplitId(0), name: "a.bson".into(), tally: run.clone() };
-        let day = |day: &&str| DayEntry { dt: day.parse().unwrap(), replaces: None, rows };
+        let day = |day: &&str| DayEntry::new(day.parse().unwrap(), rows);
         CommitRecord {
             format_version: CommitRecord::FORMAT_VERSION,
             seq: 0,
@@ -55,6 +55,9 @@ impl Run<'_> {
             zone_differences: vec![],
             fx_table_sha256: None,
             fx: None,
+            privacy: None,
+            suppressed: vec![],
+            retention: None,
             sources: vec![],
             days: self.days.iter().map(day).collect(),
             files: self.files(),

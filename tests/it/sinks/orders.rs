@@ -85,6 +85,7 @@ pub fn contract() -> Arc<Contract> {
         version_field: "at".into(),
         business_date: BusinessDate { field: "at".into(), zone: "UTC".into() },
         exchange: Exchange::default(),
+        privacy: None,
         limits: Limits::default(),
         rules: vec![],
         unique: vec![],

@@ -35,6 +35,7 @@ fn contract(epoch: Option<EpochUnit>) -> Contract {
         version_field: "created_at".to_owned(),
         business_date: BusinessDate { field: "created_at".to_owned(), zone: "UTC".to_owned() },
         exchange: Exchange::default(),
+        privacy: None,
         limits: Limits::default(),
         rules: vec![],
         unique: vec![],
