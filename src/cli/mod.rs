@@ -16,6 +16,7 @@ mod plan;
 mod progress;
 mod quarantine;
 mod reasons;
+mod retention;
 mod run;
 mod schema;
 mod signals;
@@ -93,6 +94,7 @@ enum Command {
     Verify(verify::Verify),
     Quarantine(quarantine::Quarantine),
     Uploads(uploads::Uploads),
+    Retention(retention::Retention),
     Fx(fx::Fx),
     Catalog(catalog::CatalogCommand),
     Schema(schema::Schema),
@@ -115,6 +117,7 @@ impl Cli {
             Command::Verify(command) => command.execute(&here),
             Command::Quarantine(command) => command.execute(&here),
             Command::Uploads(command) => command.execute(&here),
+            Command::Retention(command) => command.execute(&here),
             Command::Fx(command) => command.execute(&here),
             Command::Catalog(command) => command.execute(&here),
             Command::Schema(command) => command.execute(&here),

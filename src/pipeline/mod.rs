@@ -25,6 +25,8 @@ mod quarantine;
 mod rate_file;
 mod rates;
 mod refused;
+mod retention;
+mod rework;
 mod route;
 mod row_set;
 mod set_wide;
@@ -54,6 +56,7 @@ use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
 use crate::transform::Steps;
 
+pub use byte_search::{Hit, Place, Searched};
 pub use judge::{JudgedReason, Judgement, judge};
 pub use load::{LoadSummary, load};
 pub use lookup::{FoundRow, get};
@@ -61,6 +64,8 @@ pub use plan::plan;
 pub use quarantine::quarantine;
 pub use rate_file::{ImportSummary, import_rates};
 pub use rates::read_rates;
+pub use retention::{DueDay, DueObject, RetentionOutcome, RetentionSummary, retention};
+pub use rework::Proof;
 pub use uploads::{PendingUpload, abort_uploads, pending_uploads};
 pub use verify::{VerifySummary, verify};
 
@@ -94,11 +99,7 @@ pub struct Options {
 /// disks, `Usage` when the plan names what is not there.
 pub fn run(plan: &Plan, progress: &Arc<Progress>, options: Options) -> Result<RunSummary> {
     let runtime = start_runtime()?;
-    let workers = rayon::ThreadPoolBuilder::new()
-        .num_threads(plan.threads)
-        .thread_name(|index| format!("worker-{index}"))
-        .build()
-        .or_err(ErrorKind::Unexpected, "could not start the worker threads")?;
+    let workers = start_workers(plan.threads)?;
     let rates = rates::of_plan(plan, runtime.handle())?;
     let run = Running {
         plan,
@@ -417,6 +418,14 @@ fn start_runtime() -> Result<Runtime> {
         .enable_all()
         .build()
         .or_err(ErrorKind::Unexpected, "could not start the runtime")
+}
+
+fn start_workers(threads: usize) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|index| format!("worker-{index}"))
+        .build()
+        .or_err(ErrorKind::Unexpected, "could not start the worker threads")
 }
 
 /// A time-ordered random id, so that prefixes of runs list in their order.

@@ -237,6 +237,18 @@ fn standing(
                 .with("commit", other.seq)
                 .with_help("run again to replace it with what the source holds now"));
         }
+        let gone = |record: &CommitRecord, path: &str| {
+            let objects = record.removal.iter().flat_map(|removal| &removal.objects);
+            objects.into_iter().any(|object| object.path == path)
+        };
+        let ours = record.removal.iter().flat_map(|removal| &removal.objects);
+        if let Some(both) = ours.into_iter().find(|object| gone(other, &object.path)) {
+            let message = "another command took the same object out of the dataset meanwhile";
+            return Err(Error::new(ErrorKind::Conflict, message)
+                .with("object", &both.path)
+                .with("commit", other.seq)
+                .with_help("run the same command again: it finds what is left to do"));
+        }
     }
     Ok(None)
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fx::RatesUsed;
 use crate::model::{
-    DataFile, Ledger, PrivacyRecord, Retention, SourceSummary, SuppressionMark, ZoneDifference,
+    DataFile, Ledger, PrivacyRecord, SourceSummary, SuppressionMark, ZoneDifference,
 };
 
 use super::removal::Removal;
@@ -62,9 +62,6 @@ pub struct CommitRecord {
     /// Subjects whose rows are left out from this record on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suppressed: Vec<SuppressionMark>,
-    /// Objects that go with this record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retention: Option<Retention>,
     /// Where the rows came from and what the sources promised.
     pub sources: Vec<SourceSummary>,
     /// Days that this record publishes, ascending: from now on they are these files alone.

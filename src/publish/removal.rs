@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,8 @@ use super::record::{CommitRecord, Committed};
 pub struct Removal {
     /// Why the record was made.
     pub cause: RemovalCause,
+    /// Instant at which it was told what is due.
+    pub as_of: Timestamp,
     /// Objects that go, by path.
     pub objects: Vec<RemovedObject>,
     /// Rows that left the quarantine, by the run that refused them.

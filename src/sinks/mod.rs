@@ -11,6 +11,7 @@ mod json;
 mod object;
 mod parquet;
 pub mod quarantine;
+mod refused;
 mod reread;
 mod upload;
 
@@ -25,7 +26,8 @@ use crate::model::DataFile;
 pub use self::parquet::FileMetadata;
 pub use day_writer::DayWriter;
 pub(crate) use object::StoredObject;
-pub use reread::{Reread, compare, filtered_rows, reread};
+pub use refused::{RefusedBytes, Sifted, sift_quarantine};
+pub use reread::{Reread, compare, filtered_rows, read_rows, reread};
 
 /// Where files go, and the runtime that moves their bytes. Writers block; use them outside any
 /// asynchronous task.

@@ -37,7 +37,7 @@ use super::upload::{Upload, encoder_error};
 pub const ROW_COLUMN: usize = 2;
 
 const REASONS_COLUMN: usize = 6;
-const ROW_GROUP_BYTES: u64 = 64 << 20;
+pub(super) const ROW_GROUP_BYTES: u64 = 64 << 20;
 /// Rows decoded at once; the source bytes of one may take megabytes.
 const READ_ROWS: usize = 64;
 
@@ -432,7 +432,7 @@ fn staged_schema() -> SchemaRef {
 }
 
 /// Columns of a quarantine file.
-fn schema() -> SchemaRef {
+pub(super) fn schema() -> SchemaRef {
     let mut fields = staged_schema().fields().to_vec();
     fields.push(Arc::new(Field::new("run_id", DataType::Utf8, false)));
     let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));

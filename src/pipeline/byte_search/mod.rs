@@ -175,6 +175,13 @@ pub(super) fn search(
     Ok(searched)
 }
 
+/// `bytes` with the escapes of JSON resolved.
+pub(super) fn unescaped(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len());
+    escapes::JsonEscapes::default().resolve(bytes, &mut text);
+    text
+}
+
 /// What was found in one object.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Found {

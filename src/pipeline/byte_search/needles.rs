@@ -31,6 +31,28 @@ impl Needles {
         Self { values: values.into_iter().collect(), pass_bytes: PASS_BYTES }
     }
 
+    /// Takes out every value that stands somewhere lawfully: `lawful` hands each text that may stay
+    /// to the function it is given, as often as it is called. Gives how many were taken out.
+    ///
+    /// # Errors
+    /// Whatever `lawful` gives.
+    pub(crate) fn strike_lawful(
+        &mut self,
+        mut lawful: impl FnMut(&mut dyn FnMut(&[u8])) -> Result<()>,
+    ) -> Result<u64> {
+        let mut struck = BTreeSet::new();
+        for pass in self.passes() {
+            let pass = pass?;
+            lawful(&mut |text| {
+                for found in pass.automaton.find_overlapping_iter(text) {
+                    struck.extend(pass.values.get(found.pattern().as_usize()).cloned());
+                }
+            })?;
+        }
+        self.values.retain(|value| !struck.contains(value));
+        Ok(struck.len() as u64)
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> u64 {
         self.values.len() as u64

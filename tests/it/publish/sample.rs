@@ -57,7 +57,6 @@ impl Run<'_> {
             fx: None,
             privacy: None,
             suppressed: vec![],
-            retention: None,
             sources: vec![],
             days: self.days.iter().map(day).collect(),
             files: self.files(),
