@@ -49,6 +49,8 @@ pub struct Plan {
     pub staging: PathBuf,
     /// How AWS services are reached, where the environment does not say.
     pub aws: AwsOptions,
+    /// File of the keys that take pseudonyms and suppression marks, when the environment names one.
+    pub privacy_key_file: Option<PathBuf>,
 }
 
 impl Plan {

@@ -45,11 +45,13 @@ impl JobArgs {
         let project = here.project()?;
         let job = project.job(&self.job)?;
         let contract = Catalog::open(&project.schemas())?.resolve(&job.dataset)?;
+        let privacy_key_file = here.privacy_key_file();
         let surroundings = Surroundings {
             now: here.now,
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             root: project.root(),
             state_dir: &here.state_dir(&project),
+            privacy_key_file: privacy_key_file.as_deref(),
             secret: &Environment::secret,
         };
         resolve(&job, contract, &overrides, &surroundings)

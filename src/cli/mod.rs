@@ -13,6 +13,7 @@ mod live_place;
 mod load;
 mod output;
 mod plan;
+mod privacy;
 mod progress;
 mod quarantine;
 mod reasons;
@@ -49,7 +50,8 @@ Exit codes: 0 published or nothing to do, 1 unexpected, 2 usage, job, contract o
 8 commit outcome unknown, 130 and 143 stopped by SIGINT and SIGTERM (run again).
 
 Environment: CONSIGN_PROJECT, CONSIGN_STATE_DIR (runs in flight, else .consign/ in the project),
-CONSIGN_LOG (log filter, for instance consign=debug), NO_COLOR.";
+CONSIGN_PRIVACY_KEY_FILE (keys of pseudonyms), CONSIGN_LOG (log filter, for instance
+consign=debug), NO_COLOR.";
 
 /// Export orders into validated Parquet and CSV, with every row accounted for.
 #[derive(Debug, Parser)]
@@ -96,6 +98,7 @@ enum Command {
     Uploads(uploads::Uploads),
     Retention(retention::Retention),
     Fx(fx::Fx),
+    Privacy(privacy::Privacy),
     Catalog(catalog::CatalogCommand),
     Schema(schema::Schema),
     Reasons(reasons::Reasons),
@@ -119,6 +122,7 @@ impl Cli {
             Command::Uploads(command) => command.execute(&here),
             Command::Retention(command) => command.execute(&here),
             Command::Fx(command) => command.execute(&here),
+            Command::Privacy(command) => command.execute(&here),
             Command::Catalog(command) => command.execute(&here),
             Command::Schema(command) => command.execute(&here),
             Command::Reasons(command) => command.execute(),

@@ -67,6 +67,12 @@ impl Here {
         }
     }
 
+    /// File of the keys of pseudonyms, absolute.
+    pub fn privacy_key_file(&self) -> Option<PathBuf> {
+        let named = self.environment.privacy_key_file.as_ref();
+        named.map(|file| self.environment.folder.join(file))
+    }
+
     /// The working folder, absolute.
     pub fn folder(&self) -> &std::path::Path {
         &self.environment.folder

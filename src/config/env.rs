@@ -10,6 +10,8 @@ use crate::model::Sensitive;
 pub const PROJECT: &str = "CONSIGN_PROJECT";
 /// Folder for runs in flight, instead of `.consign/` in the project.
 pub const STATE_DIR: &str = "CONSIGN_STATE_DIR";
+/// File of the keys that take pseudonyms and suppression marks.
+pub const PRIVACY_KEY_FILE: &str = "CONSIGN_PRIVACY_KEY_FILE";
 /// Log filter, `info` or `consign=debug`, instead of the `-v` and `-q` flags.
 pub const LOG: &str = "CONSIGN_LOG";
 /// When set and not empty, no colour (<https://no-color.org>).
@@ -22,6 +24,8 @@ pub struct Environment {
     pub project: Option<PathBuf>,
     /// [`STATE_DIR`].
     pub state_dir: Option<PathBuf>,
+    /// [`PRIVACY_KEY_FILE`].
+    pub privacy_key_file: Option<PathBuf>,
     /// [`LOG`].
     pub log: Option<String>,
     /// [`NO_COLOR`].
@@ -75,6 +79,7 @@ impl Environment {
         Self {
             project: value(PROJECT).map(PathBuf::from),
             state_dir: value(STATE_DIR).map(PathBuf::from),
+            privacy_key_file: value(PRIVACY_KEY_FILE).map(PathBuf::from),
             log: value(LOG).map(|value| value.to_string_lossy().into_owned()),
             no_color: value(NO_COLOR).is_some(),
             folder,

@@ -37,6 +37,8 @@ pub struct Surroundings<'a> {
     pub root: &'a Path,
     /// Folder for runs in flight.
     pub state_dir: &'a Path,
+    /// File of the keys of pseudonyms, absolute.
+    pub privacy_key_file: Option<&'a Path>,
     /// Looks up a secret by the name of its variable.
     pub secret: &'a dyn Fn(&str) -> Option<Sensitive>,
 }
@@ -81,6 +83,7 @@ pub fn resolve(
         checkpoint_bytes: job.checkpoint_bytes,
         staging: around.state_dir.join(&job.name),
         aws: job.aws.clone(),
+        privacy_key_file: around.privacy_key_file.map(Path::to_path_buf),
     })
 }
 
@@ -241,6 +244,7 @@ mod tests {
             processors: 0,
             root: Path::new("/project"),
             state_dir: Path::new("/state"),
+            privacy_key_file: None,
             secret: &|_| None,
         };
         resolve(&job, contract(), overrides, &around)
@@ -303,6 +307,7 @@ mod tests {
             processors: 1,
             root: Path::new("/project"),
             state_dir: Path::new("/state"),
+            privacy_key_file: None,
             secret: &|name| secret.filter(|_| name == "MONGODB_URI").map(Sensitive::new),
         };
         resolve(&job, Arc::new(contract), overrides, &around)

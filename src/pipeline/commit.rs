@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Ledger, SourceSummary, date_of_days};
 use crate::plan::{AwsOptions, Plan};
 use crate::publish::{
@@ -47,6 +47,22 @@ impl Target {
     /// Opens a dataset that must exist, and reads its log.
     pub(super) fn open_existing(url: &str, aws: &AwsOptions, runtime: &Handle) -> Result<Self> {
         Self::at(runtime.block_on(storage::open_existing(url, aws))?, runtime)
+    }
+
+    /// The dataset that `plan` publishes to. A dry run does not make it, and looks at it only for
+    /// what it says of persons.
+    pub(super) fn of_run(plan: &Plan, dry_run: bool, runtime: &Handle) -> Result<Option<Self>> {
+        if !dry_run {
+            return Self::open(&plan.target, &plan.aws, runtime).map(Some);
+        }
+        if plan.contract.privacy.is_none() {
+            return Ok(None);
+        }
+        match runtime.block_on(storage::open_existing(&plan.target, &plan.aws)) {
+            Ok(location) => Self::at(location, runtime).map(Some),
+            Err(error) if error.kind() == ErrorKind::Usage => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn at(location: Location, runtime: &Handle) -> Result<Self> {
@@ -171,7 +187,12 @@ pub(super) fn record(
     let days = draft.days.iter().filter_map(|written| {
         let rows = draft.ledger.by_day.get(&Ledger::day_key_of(Some(written.day)));
         let rows = rows.map_or(0, |tally| tally.written);
-        Some(DayEntry::new(date_of_days(written.day)?, rows))
+        let privacy = written.privacy.as_ref();
+        Some(DayEntry {
+            earliest_expiry: privacy.and_then(|privacy| privacy.earliest_expiry),
+            anonymised_rows: privacy.map(|privacy| privacy.anonymised_rows),
+            ..DayEntry::new(date_of_days(written.day)?, rows)
+        })
     });
     let files = draft.days.iter().flat_map(|day| &day.files);
     CommitRecord {
@@ -196,7 +217,7 @@ pub(super) fn record(
         zone_differences: draft.zone_differences.clone(),
         fx_table_sha256: draft.fx.as_ref().map(|fx| fx.sha256.clone()),
         fx: draft.fx.clone(),
-        privacy: None,
+        privacy: draft.privacy.clone(),
         suppressed: Vec::new(),
         sources: sources.to_vec(),
         days: days.collect(),
@@ -236,6 +257,7 @@ pub(super) fn summary(
         reasons: record.reasons,
         warnings: record.warnings,
         fx: record.fx,
+        privacy: record.privacy,
         zone_differences: record.zone_differences,
         files: record.files,
         quarantine_files: record.quarantine_files,

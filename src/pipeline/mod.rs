@@ -21,6 +21,7 @@ mod load;
 mod lookup;
 mod merge;
 mod plan;
+mod privacy;
 mod quarantine;
 mod rate_file;
 mod rates;
@@ -48,19 +49,20 @@ use tokio::runtime::{Handle, Runtime};
 use crate::catalog::Severity;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fx::{Rates, RatesUsed};
-use crate::model::{DataFile, Ledger, ReasonCode, ZoneDifference, days_of_date};
+use crate::model::{DataFile, Ledger, PrivacyRecord, ReasonCode, ZoneDifference, days_of_date};
 use crate::plan::{DaySelection, Plan};
 use crate::report::{Outcome, RunSummary};
 use crate::sinks::quarantine::write_quarantine;
 use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
-use crate::transform::Steps;
+use crate::transform::{PrivacyInForce, Steps};
 
 pub use byte_search::{Hit, Place, Searched};
 pub use judge::{JudgedReason, Judgement, judge};
 pub use load::{LoadSummary, load};
 pub use lookup::{FoundRow, get};
 pub use plan::plan;
+pub use privacy::{create_key_file, read_key_ring};
 pub use quarantine::quarantine;
 pub use rate_file::{ImportSummary, import_rates};
 pub use rates::read_rates;
@@ -69,7 +71,7 @@ pub use rework::Proof;
 pub use uploads::{PendingUpload, abort_uploads, pending_uploads};
 pub use verify::{VerifySummary, verify};
 
-use commit::{Publication, Target};
+use commit::{Committed, Publication, Target};
 use intake::Intake;
 use merge::Extracted;
 use route::ExclusionNames;
@@ -96,21 +98,25 @@ pub struct Options {
 /// `Interrupted` when `progress.stop` was set: finished splits are kept for the next run.
 /// `Gate` when the reject budget is exceeded, `Verification` when anything does not agree,
 /// `Conflict` and `CommitUnknown` from the commit, `Permission` and `Transient` from stores and
-/// disks, `Usage` when the plan names what is not there.
+/// disks, `Usage` when the plan names what is not there or would bring back personal data that
+/// the target has no more.
 pub fn run(plan: &Plan, progress: &Arc<Progress>, options: Options) -> Result<RunSummary> {
     let runtime = start_runtime()?;
     let workers = start_workers(plan.threads)?;
     let rates = rates::of_plan(plan, runtime.handle())?;
+    let target = Target::of_run(plan, options.dry_run, runtime.handle())?;
+    let records = target.as_ref().map(Target::records).unwrap_or_default();
     let run = Running {
         plan,
         rates,
+        privacy: privacy::in_force(plan, records)?,
         progress,
         options,
         runtime: runtime.handle(),
         started: Instant::now(),
         run_id: run_id(options.started_at),
     };
-    workers.install(|| run.to_the_end())
+    workers.install(|| run.to_the_end(target.as_ref()))
 }
 
 /// One execution of a plan.
@@ -118,6 +124,8 @@ struct Running<'a> {
     plan: &'a Plan,
     /// The exchange rates, where the contract converts amounts.
     rates: Option<Arc<Rates>>,
+    /// Keys, and whom to leave out.
+    privacy: PrivacyInForce,
     progress: &'a Progress,
     options: Options,
     runtime: &'a Handle,
@@ -126,35 +134,39 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    fn to_the_end(&self) -> Result<RunSummary> {
+    /// Without a target nothing is published.
+    fn to_the_end(&self, target: Option<&Target>) -> Result<RunSummary> {
         self.progress.enter(Stage::Planning);
         let Self { plan, runtime, .. } = *self;
         let rates = self.rates.as_deref();
         let live = plan.is_live().then(|| self.live_staging()).transpose()?;
         let mut intake = intake::open(plan, runtime, live.as_ref(), self.now())?;
-        let key = identity::run_key(plan, rates, &intake.summaries);
+        let key = identity::run_key(plan, rates, &self.privacy, &intake.summaries)?;
         tracing::info!(run_id = self.run_id, splits = intake.splits.len(), "sources are checked");
         let staging = |live: Option<Staging>| match live {
             Some(staging) => Ok(staging),
             None => Staging::open(&plan.staging, &identity::staging_key(&key, rates), &self.run_id),
         };
-        if self.options.dry_run {
-            return self.try_out(&mut intake, staging(live)?);
-        }
-        let target = Target::open(&plan.target, &plan.aws, runtime)?;
+        let records = target.map(Target::records).unwrap_or_default();
+        let (true, Some(target)) = (!self.options.dry_run, target) else {
+            self.refuse_to_bring_back(records)?;
+            return self.try_out(&mut intake, staging(live)?, records);
+        };
         if let Some(committed) = target.published(&key) {
             // The same slice of the same input stands published: only the views are made sure of.
             let publication = target.republish(committed, plan.latest)?;
             live.map(Staging::remove).transpose()?;
             return Ok(commit::summary(self, Outcome::AlreadyPublished, publication, 0));
         }
+        self.refuse_to_bring_back(records)?;
         target.require_commits()?;
         let staging = staging(live)?;
         let judged = self.decide(&mut intake, &staging).and_then(|decided| {
             if let Some(why) = self.over_budget(&decided) {
                 return Err(gate::refusal(&why));
             }
-            let draft = self.write(&target, &staging, &decided)?;
+            privacy::refuse_to_bring_back(plan, records, decided.days.iter().copied())?;
+            let draft = self.write(target, &staging, &decided)?;
             Ok((decided, draft))
         });
         let (decided, draft) = match judged {
@@ -169,13 +181,23 @@ impl Running<'_> {
             }
             judged => judged?,
         };
-        let publication = self.publish(&target, &intake, &key, &draft)?;
+        let publication = self.publish(target, &intake, &key, &draft)?;
         staging.remove()?;
         let outcome = match publication.by_another_run {
             true => Outcome::AlreadyPublished,
             false => Outcome::Published,
         };
         Ok(commit::summary(self, outcome, publication, decided.resumed))
+    }
+
+    /// Before hours of work, where the days are known.
+    fn refuse_to_bring_back(&self, records: &[Committed]) -> Result<()> {
+        match self.plan.days {
+            DaySelection::Found => Ok(()),
+            days @ DaySelection::Range { .. } => {
+                privacy::refuse_to_bring_back(self.plan, records, days_to_publish(days, &[]))
+            }
+        }
     }
 
     /// The staging folder of a run that reads live sources: it is found again by what is read,
@@ -185,7 +207,7 @@ impl Running<'_> {
         if options.dry_run {
             return Staging::open_apart(&plan.staging, run_id);
         }
-        let key = identity::reading_key(plan, self.rates.as_deref());
+        let key = identity::reading_key(plan, self.rates.as_deref(), &self.privacy)?;
         let staging = Staging::open(&plan.staging, &key, run_id)?;
         if options.fresh {
             staging.clear()?;
@@ -207,7 +229,10 @@ impl Running<'_> {
         progress.bytes_total.store(bytes, Ordering::Relaxed);
         progress.splits_total.store(intake.splits.len() as u64, Ordering::Relaxed);
         let names = ExclusionNames::new(&plan.contract);
-        let steps = Steps::new(&plan.contract, plan.days, self.rates.as_ref(), None)?;
+        let steps = {
+            let (rates, privacy) = (self.rates.as_ref(), Some(&self.privacy));
+            Steps::new(&plan.contract, plan.days, rates, privacy)?
+        };
         let (checkpoints, resumed) =
             extract::extract(plan, steps, &names, intake, staging, self.runtime, progress)?;
         intake.end_scan_window(self.now());
@@ -268,6 +293,8 @@ impl Running<'_> {
             &self.run_id,
             progress,
         )?;
+        let privacy = privacy::record(&plan.contract, &self.privacy, &days, &decided.ledger);
+        privacy::require_k(privacy.as_ref())?;
         let rejects = refused::of_splits(staging, &decided.checkpoints, &decided.older.rows)
             .chain(refused::of_days(staging, days.iter().filter_map(|day| day.refused.as_ref())));
         let quarantine_files =
@@ -291,6 +318,7 @@ impl Running<'_> {
             zone_differences: decided.zone_differences.clone(),
             ledger,
             fx: self.rates.as_deref().map(|rates| rates::used(plan, rates, &days)),
+            privacy,
             days,
         })
     }
@@ -311,9 +339,15 @@ impl Running<'_> {
     }
 
     /// A dry run: everything up to the gate, nothing written to the target, nothing kept.
-    fn try_out(&self, intake: &mut Intake, staging: Staging) -> Result<RunSummary> {
+    fn try_out(
+        &self,
+        intake: &mut Intake,
+        staging: Staging,
+        records: &[Committed],
+    ) -> Result<RunSummary> {
         let decided = self.decide(intake, &staging)?;
         staging.remove()?;
+        privacy::refuse_to_bring_back(self.plan, records, decided.days.iter().copied())?;
         Ok(RunSummary {
             format_version: 1,
             outcome: Outcome::DryRun,
@@ -331,6 +365,7 @@ impl Running<'_> {
             reasons: decided.reasons,
             warnings: decided.warnings,
             fx: self.rates.as_deref().map(|rates| rates::used(self.plan, rates, &[])),
+            privacy: None,
             zone_differences: decided.zone_differences,
             files: Vec::new(),
             quarantine_files: Vec::new(),
@@ -378,6 +413,7 @@ struct Draft {
     zone_differences: Vec<ZoneDifference>,
     ledger: Ledger,
     fx: Option<RatesUsed>,
+    privacy: Option<PrivacyRecord>,
 }
 
 fn days_to_publish(selection: DaySelection, checkpoints: &[Checkpoint]) -> Vec<i32> {

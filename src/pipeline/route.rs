@@ -10,7 +10,7 @@ use arrow::array::{Array, ArrayRef, UInt64Array};
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Batch, Reason, ReasonCode, RowReason};
+use crate::model::{Batch, ERASED, Reason, ReasonCode, RowReason};
 use crate::plan::{DELETED_IN_SOURCE, OUTSIDE_WINDOW};
 use crate::state::Verdicts;
 
@@ -49,7 +49,7 @@ impl Verdict {
 }
 
 /// Names of everything that can exclude a row: the window, deletions ([`Verdict::DELETED`]), then
-/// the contract's rules.
+/// the contract's rules, then the erasure of subjects.
 #[derive(Debug, Clone)]
 pub(super) struct ExclusionNames(Vec<Arc<str>>);
 
@@ -59,7 +59,9 @@ impl ExclusionNames {
         let rules = contract.rules.iter().map(|rule| &rule.name);
         let unique = contract.unique.iter().map(|rule| &rule.name);
         let own = [OUTSIDE_WINDOW, DELETED_IN_SOURCE].map(Arc::from);
-        Self(own.into_iter().chain(rules.chain(unique).cloned()).collect())
+        // Behind the others, whose numbers stand in what interrupted runs have staged.
+        let erased = Arc::from(ERASED);
+        Self(own.into_iter().chain(rules.chain(unique).cloned()).chain([erased]).collect())
     }
 
     /// The name at an index of [`Verdict::Excluded`].

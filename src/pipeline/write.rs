@@ -19,6 +19,7 @@ use crate::transform::tzdb_version;
 use super::candidates::RunColumns;
 use super::keys::KeyEncoder;
 use super::merge::{Extracted, Merged, RefusedRow, merge_day};
+use super::privacy::{DayPrivacy, DayTally};
 use super::rates::Conversions;
 use super::set_wide::NotUnique;
 use super::staged::StagedWriter;
@@ -35,6 +36,8 @@ pub(super) struct WrittenDay {
     pub(super) refused: Option<StagedFile>,
     /// Rows by the currency they were converted from.
     pub(super) converted: BTreeMap<String, CurrencyUse>,
+    /// Ages of the rows, where the dataset is private.
+    pub(super) privacy: Option<DayPrivacy>,
 }
 
 /// Writes the files of every day in `days` below the run's own prefix. Days are written side by
@@ -59,6 +62,7 @@ pub(super) fn write_days(
             .map(|sink| DayWriter::new(sink, &plan.contract, &metadata, destination, run_id, date))
             .collect::<Result<Vec<_>>>()?;
         let mut conversions = Conversions::new(&plan.contract);
+        let mut privacy = DayTally::new(&plan.contract, plan.as_of)?;
         let mut refused = RefusedOfDay::new(plan, extracted.staging, not_unique, day)?;
         let merged = merge_day(
             day,
@@ -69,6 +73,7 @@ pub(super) fn write_days(
                 }
                 progress.rows_written.fetch_add(rows.num_rows() as u64, Ordering::Relaxed);
                 conversions.count(day, rows);
+                privacy.as_mut().map_or(Ok(()), |privacy| privacy.count(rows))?;
                 writers.par_iter_mut().try_for_each(|writer| writer.write(rows))
             },
             |row| refused.push(extracted, row),
@@ -76,7 +81,8 @@ pub(super) fn write_days(
         let files = writers.into_par_iter().map(DayWriter::close).collect::<Result<Vec<_>>>()?;
         let files = files.into_iter().flatten().collect();
         let converted = conversions.finish();
-        Ok(WrittenDay { day, files, merged, refused: refused.finish()?, converted })
+        let privacy = privacy.map(DayTally::finish);
+        Ok(WrittenDay { day, files, merged, refused: refused.finish()?, converted, privacy })
     };
     days.par_iter().with_max_len(1).map(write_day).collect()
 }

@@ -68,7 +68,8 @@ impl Log {
     /// its days is refused. `seq`, `prev_sha256` and what each day replaces are filled in here.
     ///
     /// # Errors
-    /// `Conflict` when a day of the record was published after `base` by a run with other input;
+    /// `Conflict` when a day of the record was published, or a subject erased, after `base` by
+    /// another run;
     /// `CommitUnknown` when the store leaves open whether the record was created; `Verification`,
     /// `Usage`, `Permission` and `Transient` as [`Log::read_all`].
     pub async fn append(&self, mut record: CommitRecord, base: Option<u64>) -> Result<Appended> {
@@ -227,6 +228,13 @@ fn standing(
     }
     let newer = records.iter().map(|other| &other.record).filter(|other| other.seq > base);
     for other in newer {
+        if !other.suppressed.is_empty() {
+            let message = "a subject was erased while this run was at work";
+            return Err(Error::new(ErrorKind::Conflict, message)
+                .with("run", &other.run_id)
+                .with("commit", other.seq)
+                .with_help("run again: the rows of the subject are left out then"));
+        }
         if let Some(day) =
             record.days.iter().find(|ours| other.days.iter().any(|d| d.dt == ours.dt))
         {

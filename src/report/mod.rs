@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::fx::RatesUsed;
-use crate::model::{DataFile, Ledger, SourceSummary, ZoneDifference};
+use crate::model::{DataFile, Ledger, PrivacyRecord, SourceSummary, ZoneDifference};
 use crate::telemetry::Stage;
 
 /// How a run ended, when it did not fail.
@@ -62,6 +62,8 @@ pub struct RunSummary {
     pub warnings: BTreeMap<String, u64>,
     /// Which exchange rates were used, when amounts were converted; a dry run has not counted.
     pub fx: Option<RatesUsed>,
+    /// What was done to personal data, when the dataset is private; a dry run has not counted.
+    pub privacy: Option<PrivacyRecord>,
     /// Zones of the data of which another time zone database says something else: readers who have
     /// it see other days and local times than the run wrote.
     pub zone_differences: Vec<ZoneDifference>,

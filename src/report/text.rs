@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::table::{Table, count, size};
 use super::{Outcome, RunSummary};
-use crate::model::{Ledger, ReasonCode, Tally, ZoneDifference};
+use crate::model::{Ledger, PrivacyRecord, ReasonCode, Tally, ZoneDifference};
 
 /// Splits that are listed before the rest is only counted.
 const MAX_SPLITS: usize = 20;
@@ -23,6 +23,7 @@ pub fn render(run: &RunSummary) -> String {
         conversions(run),
         by_name("Kept, but worth a look (rules that warn)", &run.warnings),
         zones(&run.zone_differences),
+        privacy(run.privacy.as_ref()),
         files(run),
         notes(run),
     ]
@@ -168,6 +169,27 @@ fn zones(differences: &[ZoneDifference]) -> String {
     titled(title, differences.is_empty(), &table)
 }
 
+/// What was taken from rows of age, and how well they can be told apart.
+fn privacy(record: Option<&PrivacyRecord>) -> String {
+    let Some(record) = record else { return String::new() };
+    let mut table = Table::new("ll");
+    let of_age = format!("{} rows, at {}", count(record.anonymised_rows), record.as_of);
+    table.row(["of age", &of_age]);
+    if record.erased_rows > 0 {
+        table.row(["of erased subjects", &format!("{} rows left out", count(record.erased_rows))]);
+    }
+    if let Some(key) = &record.key_id {
+        table.row(["key of pseudonyms", key]);
+    }
+    if let Some(expiry) = &record.earliest_expiry {
+        table.row(["next to come of age", &expiry.to_string()]);
+    }
+    for (day, found) in record.k.iter().flat_map(|k| &k.found) {
+        table.row([format!("k of {day}"), count(*found)]);
+    }
+    format!("Personal data\n{table}")
+}
+
 fn files(run: &RunSummary) -> String {
     let mut table = Table::new("lrrl");
     for file in run.files.iter().chain(&run.quarantine_files) {
@@ -290,6 +312,7 @@ mod tests {
             ]),
             warnings: BTreeMap::from([("total_matches_items".to_owned(), 7)]),
             fx: None,
+            privacy: None,
             zone_differences: vec![ZoneDifference {
                 zone: "America/Vancouver".to_owned(),
                 other_tzdb: "2025b".to_owned(),

@@ -149,6 +149,7 @@ fn every_job_of_the_project_resolves() {
             processors: 3,
             root,
             state_dir: &root.join(".consign"),
+            privacy_key_file: None,
             secret: &|_| Some(Sensitive::new("mongodb://localhost")),
         };
         let plan = resolve(&job, contract, &Overrides::default(), &around).unwrap();

@@ -65,6 +65,7 @@ impl Place {
             checkpoint_bytes: 64 << 20,
             staging: self.path("staging"),
             aws: AwsOptions::default(),
+            privacy_key_file: None,
         }
     }
 
