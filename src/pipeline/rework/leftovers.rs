@@ -95,17 +95,20 @@ pub(in crate::pipeline) fn dead_orphans(
 
 /// What lies about and is old enough to go.
 pub(in crate::pipeline) fn leftovers(rework: &Rework<'_>) -> Result<Leftovers> {
-    let now = SystemTime::from(rework.now);
-    let stale = now.checked_sub(STALE_AFTER).unwrap_or(SystemTime::UNIX_EPOCH);
     Ok(Leftovers {
-        staging: stale_staging(&rework.plan.staging, stale, false)?,
+        staging: stale_staging(&rework.plan.staging, before(rework.now, STALE_AFTER), false)?,
         unfinished: old_unfinished(rework)?,
     })
 }
 
+/// The instant so long before `now`, as file systems tell it.
+fn before(now: Timestamp, age: Duration) -> SystemTime {
+    let now = Duration::from_micros(u64::try_from(now.as_microsecond()).unwrap_or(0));
+    SystemTime::UNIX_EPOCH + now.saturating_sub(age)
+}
+
 fn old_unfinished(rework: &Rework<'_>) -> Result<Vec<PathBuf>> {
-    let dead = SystemTime::from(rework.now).checked_sub(Duration::from_secs(48 * 60 * 60));
-    let dead = dead.unwrap_or(SystemTime::UNIX_EPOCH);
+    let dead = before(rework.now, DEAD_AFTER.unsigned_abs());
     let mut files = unfinished_files(&rework.plan.target)?;
     files.retain(|file| {
         let changed = std::fs::metadata(file).and_then(|metadata| metadata.modified());
@@ -132,8 +135,7 @@ pub(in crate::pipeline) fn unfinished_files(target: &str) -> Result<Vec<PathBuf>
 impl Rework<'_> {
     /// Removes what lies about and is old enough.
     pub(super) fn remove_leftovers(&self) -> Result<()> {
-        let stale = SystemTime::from(self.now).checked_sub(STALE_AFTER);
-        stale_staging(&self.plan.staging, stale.unwrap_or(SystemTime::UNIX_EPOCH), true)?;
+        stale_staging(&self.plan.staging, before(self.now, STALE_AFTER), true)?;
         for file in old_unfinished(self)? {
             std::fs::remove_file(&file)
                 .map_err(|e| io_error("remove an unfinished file", &file, e))?;

@@ -288,10 +288,11 @@ impl<'a> Rework<'a> {
     /// read from it what to look for.
     fn delete(&self, going: &[&FoundObject]) -> Result<u64> {
         let Destination { store, root, .. } = self.destination();
-        let is_last = |object: &&&FoundObject| {
+        let is_last = |object: &&&FoundObject| -> bool {
             object.path.starts_with("_data/") && object.path.ends_with(".parquet")
         };
-        let (last, first): (Vec<_>, Vec<_>) = going.iter().partition(is_last);
+        let (last, first): (Vec<&&FoundObject>, Vec<&&FoundObject>) =
+            going.iter().partition(is_last);
         let mut deleted = 0;
         for objects in [first, last] {
             let paths = objects.into_iter().map(|object| object.path.clone());
