@@ -5,6 +5,7 @@
 
 mod catalog;
 mod completions;
+mod erase;
 pub mod failure;
 mod fx;
 mod get;
@@ -14,6 +15,7 @@ mod load;
 mod output;
 mod plan;
 mod privacy;
+mod privacy_audit;
 mod progress;
 mod quarantine;
 mod reasons;
@@ -97,6 +99,7 @@ enum Command {
     Quarantine(quarantine::Quarantine),
     Uploads(uploads::Uploads),
     Retention(retention::Retention),
+    Erase(erase::Erase),
     Fx(fx::Fx),
     Privacy(privacy::Privacy),
     Catalog(catalog::CatalogCommand),
@@ -121,6 +124,7 @@ impl Cli {
             Command::Quarantine(command) => command.execute(&here),
             Command::Uploads(command) => command.execute(&here),
             Command::Retention(command) => command.execute(&here),
+            Command::Erase(command) => command.execute(&here),
             Command::Fx(command) => command.execute(&here),
             Command::Privacy(command) => command.execute(&here),
             Command::Catalog(command) => command.execute(&here),

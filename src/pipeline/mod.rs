@@ -4,10 +4,12 @@
 //! runs, set-wide decisions, the merge, the ledger, the gate. Does not own reading, decoding,
 //! judging, file formats or the commit itself.
 
+mod audit;
 mod byte_search;
 mod candidates;
 mod commit;
 mod deletions;
+mod erase;
 mod extract;
 mod gate;
 mod identity;
@@ -57,7 +59,9 @@ use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
 use crate::transform::{PrivacyInForce, Steps};
 
+pub use audit::{AuditClass, AuditSummary, AuditedObject, audit};
 pub use byte_search::{Hit, Place, Searched};
+pub use erase::{ErasureOutcome, ErasureReceipt, erase};
 pub use judge::{JudgedReason, Judgement, judge};
 pub use load::{LoadSummary, load};
 pub use lookup::{FoundRow, get};

@@ -9,4 +9,4 @@ mod stale;
 
 pub use checkpoint::{Checkpoint, DaySegment, LiveReading, StagedFile, StagedRun, Verdicts};
 pub use staging::{Staging, io_error};
-pub use stale::{files_below, stale_staging};
+pub use stale::{files_below, staging_folders, stale_staging};

@@ -14,14 +14,9 @@ use super::staging::{LOCK, io_error, lock};
 /// # Errors
 /// `Permission` or `Transient` from the file system.
 pub fn stale_staging(root: &Path, before: SystemTime, remove: bool) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(root) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(|e| io_error("list the staging folder", root, e))?,
-    };
     let mut stale = Vec::new();
-    for entry in entries.flatten() {
-        let dir = entry.path();
-        if !dir.join(LOCK).is_file() || last_change(&dir).is_none_or(|at| at >= before) {
+    for (dir, changed) in staging_folders(root)? {
+        if changed >= before {
             continue;
         }
         let Some(_lock) = lock(&dir)? else { continue };
@@ -30,8 +25,23 @@ pub fn stale_staging(root: &Path, before: SystemTime, remove: bool) -> Result<Ve
         }
         stale.push(dir);
     }
-    stale.sort();
     Ok(stale)
+}
+
+/// Staging folders below `root`, ascending, each with when something last changed in it.
+///
+/// # Errors
+/// `Permission` or `Transient` from the file system.
+pub fn staging_folders(root: &Path) -> Result<Vec<(PathBuf, SystemTime)>> {
+    let entries = match fs::read_dir(root) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|e| io_error("list the staging folder", root, e))?,
+    };
+    let folders = entries.flatten().map(|entry| entry.path());
+    let staging = folders.filter(|dir| dir.join(LOCK).is_file());
+    let mut found: Vec<_> = staging.filter_map(|dir| Some((last_change(&dir)?, dir))).collect();
+    found.sort();
+    Ok(found.into_iter().map(|(changed, dir)| (dir, changed)).collect())
 }
 
 /// Every file below `root`, in no order; none when it is absent.

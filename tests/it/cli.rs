@@ -63,6 +63,8 @@ fn help_is_for_a_stranger() {
         "verify",
         "quarantine",
         "uploads",
+        "retention",
+        "erase",
         "fx",
         "catalog",
         "schema",

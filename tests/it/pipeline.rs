@@ -2,9 +2,12 @@
 
 mod cases;
 mod changes;
+mod erasure;
 pub mod harness;
 mod interrupted;
+mod people;
 mod published;
 mod rates;
 mod refused;
+mod retention;
 mod zones;

@@ -32,12 +32,14 @@ impl Needles {
     }
 
     /// Takes out every value that stands somewhere lawfully: `lawful` hands each text that may stay
-    /// to the function it is given, as often as it is called. Gives how many were taken out.
+    /// to the function it is given, as often as it is called, and `counts` says of a value and a
+    /// text that holds it whether that makes it lawful. Gives how many were taken out.
     ///
     /// # Errors
     /// Whatever `lawful` gives.
     pub(crate) fn strike_lawful(
         &mut self,
+        counts: impl Fn(&[u8], &[u8]) -> bool,
         mut lawful: impl FnMut(&mut dyn FnMut(&[u8])) -> Result<()>,
     ) -> Result<u64> {
         let mut struck = BTreeSet::new();
@@ -45,7 +47,8 @@ impl Needles {
             let pass = pass?;
             lawful(&mut |text| {
                 for found in pass.automaton.find_overlapping_iter(text) {
-                    struck.extend(pass.values.get(found.pattern().as_usize()).cloned());
+                    let value = pass.values.get(found.pattern().as_usize());
+                    struck.extend(value.filter(|value| counts(value, text)).cloned());
                 }
             })?;
         }

@@ -21,9 +21,9 @@ use crate::storage::{self, below, store_error};
 use super::{Rework, removed};
 
 /// Age at which a run that did not end counts as dead.
-const DEAD_AFTER: SignedDuration = SignedDuration::from_hours(48);
+pub(in crate::pipeline) const DEAD_AFTER: SignedDuration = SignedDuration::from_hours(48);
 /// Time without progress after which a staging folder is removed.
-const STALE_AFTER: Duration = Duration::from_secs(6 * 60 * 60);
+pub(in crate::pipeline) const STALE_AFTER: SignedDuration = SignedDuration::from_hours(6);
 /// Words of runs that are read at the same time.
 const READERS: usize = 16;
 
@@ -102,13 +102,13 @@ pub(in crate::pipeline) fn leftovers(rework: &Rework<'_>) -> Result<Leftovers> {
 }
 
 /// The instant so long before `now`, as file systems tell it.
-fn before(now: Timestamp, age: Duration) -> SystemTime {
+fn before(now: Timestamp, age: SignedDuration) -> SystemTime {
     let now = Duration::from_micros(u64::try_from(now.as_microsecond()).unwrap_or(0));
-    SystemTime::UNIX_EPOCH + now.saturating_sub(age)
+    SystemTime::UNIX_EPOCH + now.saturating_sub(age.unsigned_abs())
 }
 
 fn old_unfinished(rework: &Rework<'_>) -> Result<Vec<PathBuf>> {
-    let dead = before(rework.now, DEAD_AFTER.unsigned_abs());
+    let dead = before(rework.now, DEAD_AFTER);
     let mut files = unfinished_files(&rework.plan.target)?;
     files.retain(|file| {
         let changed = std::fs::metadata(file).and_then(|metadata| metadata.modified());

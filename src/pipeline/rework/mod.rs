@@ -38,7 +38,9 @@ use super::gate;
 use super::write::WrittenDay;
 
 pub(super) use day::{ReworkedDay, Worked};
-pub(super) use leftovers::{Leftovers, dead_orphans, leftovers, run_words, unfinished_files};
+pub(super) use leftovers::{
+    DEAD_AFTER, Leftovers, STALE_AFTER, dead_orphans, leftovers, run_words, unfinished_files,
+};
 pub(super) use proof::Values;
 pub(super) use texts::{contains_word, each_text, each_text_of};
 
@@ -58,6 +60,12 @@ pub(super) trait Task: Sync {
 
     /// What may lawfully stand in rows that are published: the rows, without what the task takes.
     fn lawful(&self, rows: &arrow::array::RecordBatch) -> Result<arrow::array::RecordBatch>;
+
+    /// Values that must be nowhere, even where they would be lawful for all that is known: they may
+    /// only be a part of a longer word.
+    fn certain(&self) -> Vec<&[u8]> {
+        Vec::new()
+    }
 
     /// Whether no row that is published is left to be worked on.
     fn is_done(&self, rows: &arrow::array::RecordBatch) -> Result<bool>;

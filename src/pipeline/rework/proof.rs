@@ -13,7 +13,7 @@ use crate::publish::{Committed, FoundObject, Inventory, ObjectKind, live_days};
 use crate::sinks::{Destination, read_rows, sift_quarantine};
 use crate::state::files_below;
 
-use super::{Proof, Rework, Task, each_text, unfinished_files};
+use super::{Proof, Rework, Task, contains_word, each_text, unfinished_files};
 
 /// Values that must be gone, in memory only.
 #[derive(Debug, Default)]
@@ -75,9 +75,14 @@ impl Rework<'_> {
                 .with_help("does something put it back? A bucket with versions keeps old ones"));
         }
         let mut proof = Proof { rows_checked: self.check_rows(task, records)?, ..Proof::default() };
-        let mut needles = Needles::new(values.0);
-        proof.values_elsewhere = needles
-            .strike_lawful(|each| self.each_lawful(task, records, &objects, &destination, each))?;
+        let certain = task.certain();
+        let certain: BTreeSet<&[u8]> = certain.into_iter().collect();
+        let mut needles =
+            Needles::new(values.0.into_iter().chain(certain.iter().map(|value| Box::from(*value))));
+        proof.values_elsewhere = needles.strike_lawful(
+            |value, text| !(certain.contains(value) && contains_word(text, value)),
+            |each| self.each_lawful(task, records, &objects, &destination, each),
+        )?;
         let mut haystacks: Vec<Haystack> =
             objects.into_iter().map(|object| Haystack::Object(object.path)).collect();
         let unfinished = unfinished_files(&self.plan.target)?;
