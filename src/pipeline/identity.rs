@@ -18,7 +18,7 @@ use crate::transform::{PrivacyInForce, instants_of_days, period_micros, tzdb_ver
 pub(super) const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The key of what `plan` would publish from these sources. Two runs with one key publish the
-/// same rows. It holds what `as_of` changes, not the clock itself: see [`as_of_effect`]. Of exchange rates
+/// same rows. It holds what `as_of` changes, not the clock itself: see [`as_of_effect`]. Of rates
 /// it holds those that orders of the days could get, so that a file that has grown by a day asks
 /// for no new run of the days before.
 pub(super) fn run_key(

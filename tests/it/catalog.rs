@@ -2,6 +2,7 @@
 
 mod amounts;
 mod mistakes;
+mod privacy;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -130,7 +131,7 @@ fn sources_are_found_by_their_paths() {
 fn every_contract_below_the_folder_is_opened() {
     let catalog = Catalog::open(&schemas()).unwrap();
     let labels: Vec<String> = catalog.contracts().iter().map(|c| c.label()).collect();
-    assert_eq!(labels, ["exported_orders@1", "exported_orders@2", "users@1"]);
+    assert_eq!(labels, ["exported_orders@1", "exported_orders@2", "exported_orders@3", "users@1"]);
     assert_eq!(catalog.resolve("users@1").unwrap().dataset, "users");
 
     let error = catalog.resolve("exported_order@1").unwrap_err();
@@ -139,7 +140,10 @@ fn every_contract_below_the_folder_is_opened() {
         error.to_string(),
         "there is no contract \"exported_order@1\" (did you mean \"exported_orders@1\"?)"
     );
-    assert_eq!(error.help(), Some("there are: exported_orders@1, exported_orders@2, users@1"));
+    assert_eq!(
+        error.help(),
+        Some("there are: exported_orders@1, exported_orders@2, exported_orders@3, users@1")
+    );
     let error = catalog.resolve("exported_orders").unwrap_err();
     assert!(error.to_string().contains("(did you mean \"exported_orders@1\"?)"), "{error}");
 }

@@ -66,6 +66,7 @@ fn help_is_for_a_stranger() {
         "retention",
         "erase",
         "fx",
+        "privacy",
         "catalog",
         "schema",
         "reasons",
@@ -219,7 +220,7 @@ fn the_catalog_check_tells_stale_from_current() {
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let copy = project_with_job("");
-    for contract in ["exported_orders/v1", "exported_orders/v2", "users/v1"] {
+    for contract in ["exported_orders/v1", "exported_orders/v2", "exported_orders/v3", "users/v1"] {
         let file = format!("schemas/{contract}.odcs.yaml");
         fs::create_dir_all(copy.path().join(&file).parent().unwrap()).unwrap();
         fs::copy(root.join(&file), copy.path().join(&file)).unwrap();

@@ -75,6 +75,7 @@ pub fn contract(fields: Vec<Field>) -> Contract {
         version_field: String::new(),
         business_date: BusinessDate { field: String::new(), zone: "UTC".to_owned() },
         exchange: Exchange::default(),
+        privacy: None,
         limits: Limits::default(),
         rules: vec![],
         unique: vec![],

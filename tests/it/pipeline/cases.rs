@@ -2,7 +2,8 @@
 //! not the project's, and the rows, rejects and ledger they must become.
 //!
 //! `<dataset>.jsonl` has a line of a DynamoDB export each, `<dataset>.extjson` a document of a
-//! mongodump each, as extended JSON, `rates.csv` the exchange rates. A contract is the case's own,
+//! mongodump each, as extended JSON, `rates.csv` the exchange rates, `keys.toml` the keys of
+//! pseudonyms, `as_of` the run's clock. A contract is the case's own,
 //! one of `tests/data`, or the project's.
 
 use std::fs;
@@ -13,7 +14,7 @@ use consign::catalog::load_contract;
 use consign::plan::{AwsOptions, DaySelection, SourceSpec};
 use consign::report::RunSummary;
 
-use super::harness::{Place, contract, run, write_export};
+use super::harness::{Place, contract, run, write_export, write_keys};
 
 #[test]
 fn every_case_becomes_the_rows_rejects_and_ledger_it_states() {
@@ -59,6 +60,13 @@ fn outcome_of(case: &Path) -> String {
     plan.sources = sources;
     let rates = case.join("rates.csv");
     plan.rates = rates.exists().then(|| rates.to_str().unwrap().to_owned());
+    let keys = case.join("keys.toml");
+    if keys.exists() {
+        plan.privacy_key_file = Some(write_keys(&place, &fs::read_to_string(keys).unwrap()));
+    }
+    if let Ok(as_of) = fs::read_to_string(case.join("as_of")) {
+        plan.as_of = as_of.trim().parse().unwrap();
+    }
     if contract.dataset != "exported_orders" {
         plan.days = DaySelection::Found;
     }
@@ -143,6 +151,16 @@ fn ledger(summary: &RunSummary) -> String {
             "converted from {currency}: {} by rates of {} to {}, at most {} days old\n",
             used.rows, used.oldest_rate, used.newest_rate, used.greatest_age_days
         ));
+    }
+    if let Some(privacy) = &summary.privacy {
+        let expiry = privacy.earliest_expiry.map_or("never".to_owned(), |at| at.to_string());
+        text.push_str(&format!(
+            "of age at {}: {}, the next at {expiry}\n",
+            privacy.as_of, privacy.anonymised_rows
+        ));
+        for (day, found) in privacy.k.iter().flat_map(|k| &k.found) {
+            text.push_str(&format!("k of {day}: {found}\n"));
+        }
     }
     for found in &summary.zone_differences {
         let there = found.other_offset.as_deref().unwrap_or("unknown");

@@ -115,6 +115,15 @@ pub fn run_with(plan: &Plan, progress: &Arc<Progress>, dry_run: bool) -> Result<
     pipeline::run(plan, progress, Options { dry_run, fresh: false, started_at })
 }
 
+/// Writes a key file as a run takes it: for its owner alone.
+pub fn write_keys(place: &Place, text: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let file = place.path("keys.toml");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    file
+}
+
 /// Writes a DynamoDB export whose data files hold the given lines.
 pub fn write_export(dir: &Path, files: &[Vec<String>]) {
     let says = serde_json::json!({
