@@ -58,7 +58,8 @@ pub fn normal_form(contract: &Contract, index: usize, text: &str) -> Result<Opti
         Some(form) => normalize.rewrite(form, &array, &Rows::Same, &mut found).unwrap_or(array),
         None => array,
     };
-    Ok(normal.as_string_opt::<i32>().and_then(|texts| texts.iter().next()?).map(str::to_owned))
+    let text = normal.as_string_opt::<i32>().and_then(|texts| texts.iter().next()?);
+    Ok(text.filter(|_| found.is_empty()).map(str::to_owned))
 }
 
 fn shapes<'a>(fields: impl Iterator<Item = &'a Field>) -> Vec<(usize, Shape)> {
