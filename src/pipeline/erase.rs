@@ -231,7 +231,12 @@ impl<'a> Erasure<'a> {
                 .with("dataset", contract.label())
                 .with_help(format!("it names these subjects: {}", subjects.join(", "))));
         };
-        let normal = normal_form(contract, column, value.expose())?.ok_or_else(|| {
+        // Blanks around what a person typed count only where the field could have them.
+        let normal = match normal_form(contract, column, value.expose())? {
+            Some(normal) => Some(normal),
+            None => normal_form(contract, column, value.expose().trim())?,
+        };
+        let normal = normal.ok_or_else(|| {
             Error::new(ErrorKind::Usage, "the value is none that the field could have")
                 .with("field", field)
         })?;

@@ -95,11 +95,10 @@ impl Quotes {
 mod tests {
     use super::*;
 
+    type Resolve = Box<dyn FnMut(&[u8], &mut Vec<u8>)>;
+
     /// The text in blocks of each size: the outcome is the same.
-    fn in_blocks(
-        text: &[u8],
-        mut resolve: impl FnMut() -> Box<dyn FnMut(&[u8], &mut Vec<u8>)>,
-    ) -> String {
+    fn in_blocks(text: &[u8], mut resolve: impl FnMut() -> Resolve) -> String {
         let outcomes: Vec<Vec<u8>> = (1..=text.len())
             .map(|size| {
                 let (mut resolve, mut out) = (resolve(), Vec::new());
@@ -123,7 +122,7 @@ mod tests {
             (r"\x \u00g1", r"\x \u00g1"),
             (r"\\u0041", r"\u0041"),
         ] {
-            let resolve = || -> Box<dyn FnMut(&[u8], &mut Vec<u8>)> {
+            let resolve = || -> Resolve {
                 let mut escapes = JsonEscapes::default();
                 Box::new(move |block, out| escapes.resolve(block, out))
             };
@@ -138,7 +137,7 @@ mod tests {
             ("\"\"\"\"", "\"\""),
             ("\"say \"\"hi\"\"\"", "\"say \"hi\"\""),
         ] {
-            let resolve = || -> Box<dyn FnMut(&[u8], &mut Vec<u8>)> {
+            let resolve = || -> Resolve {
                 let mut quotes = Quotes::default();
                 Box::new(move |block, out| quotes.resolve(block, out))
             };
