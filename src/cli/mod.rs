@@ -5,6 +5,7 @@
 
 mod catalog;
 mod completions;
+mod erase;
 mod explain;
 pub mod failure;
 mod fx;
@@ -16,9 +17,11 @@ mod load;
 mod output;
 mod plan;
 mod privacy;
+mod privacy_audit;
 mod progress;
 mod quarantine;
 mod reasons;
+mod retention;
 mod run;
 mod schema;
 mod signals;
@@ -99,6 +102,8 @@ enum Command {
     Quarantine(quarantine::Quarantine),
     Explain(explain::Explain),
     Uploads(uploads::Uploads),
+    Retention(retention::Retention),
+    Erase(erase::Erase),
     Fx(fx::Fx),
     Privacy(privacy::Privacy),
     Catalog(catalog::CatalogCommand),
@@ -123,6 +128,8 @@ impl Cli {
             Command::Quarantine(command) => command.execute(&here),
             Command::Explain(command) => command.execute(&here),
             Command::Uploads(command) => command.execute(&here),
+            Command::Retention(command) => command.execute(&here),
+            Command::Erase(command) => command.execute(&here),
             Command::Fx(command) => command.execute(&here),
             Command::Privacy(command) => command.execute(&here),
             Command::Catalog(command) => command.execute(&here),

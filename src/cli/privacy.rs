@@ -1,4 +1,4 @@
-//! `consign privacy`: the keys that pseudonyms and suppression marks are taken with.
+//! `consign privacy`: the keys that pseudonyms and suppression marks are taken with, and the audit.
 
 use std::path::PathBuf;
 
@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::output;
+use super::privacy_audit::Audit;
 use super::surroundings::Here;
 use crate::error::Result;
 use crate::model::date_of_days;
@@ -21,7 +22,7 @@ Let CONSIGN_PRIVACY_KEY_FILE name the file. Its first key takes new pseudonyms; 
 still recognise what they have taken. Nobody but its owner may read the file. Keep a copy in a safe
 place: without the key of a suppression mark a dataset is not published any more.";
 
-/// Take pseudonyms of people with keys of your own
+/// Take pseudonyms of people with keys of your own, and see what is kept of them
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Privacy {
@@ -33,6 +34,7 @@ pub(super) struct Privacy {
 enum Command {
     /// Make a key file with a new random key, which only you may read; none is overwritten
     NewKey(NewKey),
+    Audit(Audit),
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +52,7 @@ impl Privacy {
     pub fn execute(self, here: &Here) -> Result<()> {
         match self.command {
             Command::NewKey(new_key) => new_key.execute(here),
+            Command::Audit(audit) => audit.execute(here),
         }
     }
 }

@@ -18,10 +18,7 @@ pub use batch::{Batch, RawRows, RowExclusion, RowReason};
 pub use data_file::{DataFile, FileFormat, KEY_PART_SEPARATOR};
 pub use day::{date_of_days, days_of_date};
 pub use ledger::{Ledger, SplitTally, Tally};
-pub use privacy::{
-    ERASED, FieldPolicy, KAnonymity, PrivacyRecord, RemovedObject, Retention, SuppressionMark,
-    WhatStays,
-};
+pub use privacy::{ERASED, FieldPolicy, KAnonymity, PrivacyRecord, SuppressionMark, WhatStays};
 pub use reason::{FoundType, Reason, ReasonCode};
 pub use sensitive::Sensitive;
 pub use split::{

@@ -111,24 +111,6 @@ pub struct SuppressionMark {
     pub mark: String,
 }
 
-/// Objects that go with a record. They are deleted after it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retention {
-    /// Instant at which they were due.
-    pub as_of: Timestamp,
-    /// What goes, by path.
-    pub removed: Vec<RemovedObject>,
-}
-
-/// An object that goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemovedObject {
-    /// Path below the dataset's root.
-    pub path: String,
-    /// Why it goes, in a word: `old_version`, `quarantine`, `orphan`.
-    pub why: String,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -98,13 +98,17 @@ impl Target {
 
     /// Leaves word that the run has begun to write.
     pub(super) fn announce(&self, run: &Running<'_>) -> Result<()> {
-        let Location { store, prefix, .. } = &self.location;
-        let intent = Intent {
+        self.announce_as(&Intent {
             run_id: run.run_id.clone(),
             job: run.plan.job.clone(),
             started_at: run.options.started_at.to_string(),
-        };
-        self.runtime.block_on(write_intent(store, prefix, &intent))
+        })
+    }
+
+    /// Leaves word of one that has begun to write.
+    pub(super) fn announce_as(&self, intent: &Intent) -> Result<()> {
+        let Location { store, prefix, .. } = &self.location;
+        self.runtime.block_on(write_intent(store, prefix, intent))
     }
 
     /// Creates the record, unless another of its key stands or its days were published since the
@@ -112,6 +116,22 @@ impl Target {
     pub(super) fn append(&self, record: CommitRecord) -> Result<Appended> {
         let base = self.records.last().map(|committed| committed.record.seq);
         self.runtime.block_on(self.log.append(record, base))
+    }
+
+    /// The records as they are now.
+    pub(super) fn read_again(&self) -> Result<Vec<Committed>> {
+        self.runtime.block_on(self.log.read_all())
+    }
+
+    /// Brings `latest/` up to `records`.
+    pub(super) fn refresh_to(&self, records: &[Committed]) -> Result<Vec<String>> {
+        self.refresh(records)
+    }
+
+    /// Leaves word that nothing of a run is in flight any more.
+    pub(super) fn conclude(&self, run_id: &str) -> Result<()> {
+        let Location { store, prefix, .. } = &self.location;
+        self.runtime.block_on(mark_done(store, prefix, run_id))
     }
 
     /// Creates the record, then the views.
@@ -197,7 +217,6 @@ pub(super) fn record(
         fx: draft.fx.clone(),
         privacy: draft.privacy.clone(),
         suppressed: Vec::new(),
-        retention: None,
         sources: sources.to_vec(),
         days: days.collect(),
         files: files.clone().map(|written| written.file.clone()).collect(),
@@ -209,6 +228,7 @@ pub(super) fn record(
         settings: settings(run.plan),
         replayed: None,
         discarded: None,
+        removal: None,
     }
 }
 

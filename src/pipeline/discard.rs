@@ -125,7 +125,6 @@ fn record(origin: &CommitRecord, discarded: Discarded, at: Timestamp) -> CommitR
         fx: None,
         privacy: None,
         suppressed: Vec::new(),
-        retention: None,
         sources: Vec::new(),
         days: Vec::new(),
         files: Vec::new(),
@@ -137,5 +136,6 @@ fn record(origin: &CommitRecord, discarded: Discarded, at: Timestamp) -> CommitR
         settings: BTreeMap::new(),
         replayed: None,
         discarded: Some(discarded),
+        removal: None,
     }
 }

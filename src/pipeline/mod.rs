@@ -4,11 +4,14 @@
 //! runs, set-wide decisions, the merge, the ledger, the gate. Does not own reading, decoding,
 //! judging, file formats or the commit itself.
 
+mod audit;
 mod budget;
+mod byte_search;
 mod candidates;
 mod commit;
 mod deletions;
 mod discard;
+mod erase;
 mod explain;
 mod extract;
 mod gate;
@@ -29,6 +32,8 @@ mod rate_file;
 mod rates;
 mod refused;
 mod replay;
+mod retention;
+mod rework;
 mod route;
 mod row_set;
 mod set_wide;
@@ -58,7 +63,10 @@ use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
 use crate::transform::{PrivacyInForce, Steps};
 
+pub use audit::{AuditClass, AuditSummary, AuditedObject, audit};
+pub use byte_search::{Hit, Place, Searched};
 pub use discard::{DiscardRequest, DiscardSummary, discard};
+pub use erase::{ErasureOutcome, ErasureReceipt, erase};
 pub use explain::{
     ExplainRequest, ExplainedReason, ExplainedRow, PresentJudgement, RefusingContract, explain,
 };
@@ -74,6 +82,8 @@ pub use quarantine::{
 pub use rate_file::{ImportSummary, import_rates};
 pub use rates::read_rates;
 pub use replay::{LeftAlone, ReplayOutcome, ReplayRequest, ReplaySummary, RunReplay, replay};
+pub use retention::{DueDay, DueObject, RetentionOutcome, RetentionSummary, retention};
+pub use rework::Proof;
 pub use uploads::{PendingUpload, abort_uploads, pending_uploads};
 pub use verify::{VerifySummary, verify};
 
@@ -120,11 +130,7 @@ fn in_a_run<T: Send>(
     work: impl FnOnce(&Running<'_>, Option<&Target>) -> Result<T> + Send,
 ) -> Result<T> {
     let runtime = start_runtime_with(plan.threads)?;
-    let workers = rayon::ThreadPoolBuilder::new()
-        .num_threads(plan.threads)
-        .thread_name(|index| format!("worker-{index}"))
-        .build()
-        .or_err(ErrorKind::Unexpected, "could not start the worker threads")?;
+    let workers = start_workers(plan.threads)?;
     let rates = rates::of_plan(plan, runtime.handle())?;
     let target = Target::of_run(plan, options.dry_run, runtime.handle())?;
     let records = target.as_ref().map(Target::records).unwrap_or_default();
@@ -453,6 +459,14 @@ fn start_runtime_with(threads: usize) -> Result<Runtime> {
         .enable_all()
         .build()
         .or_err(ErrorKind::Unexpected, "could not start the runtime")
+}
+
+fn start_workers(threads: usize) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|index| format!("worker-{index}"))
+        .build()
+        .or_err(ErrorKind::Unexpected, "could not start the worker threads")
 }
 
 /// A time-ordered random id, so that prefixes of runs list in their order.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::plan::AwsOptions;
-use crate::publish::{CommitRecord, Committed, QuarantineFile, QuarantineLog};
+use crate::publish::{CommitRecord, Committed, QuarantineFile, QuarantineLog, RemovalCause};
 use crate::sinks::Destination;
 use crate::sinks::quarantine::{QuarantineRow, read_quarantine};
 
@@ -89,6 +89,8 @@ pub struct ExpiredBy {
     pub replaced: u64,
     /// They were kept for as long as they may be.
     pub retention: u64,
+    /// A person they spoke of was erased.
+    pub erasure: u64,
 }
 
 impl QuarantineAccount {
@@ -99,9 +101,13 @@ impl QuarantineAccount {
         self.ever_quarantined == self.replayed + self.still_there + self.discarded + self.expired
     }
 
-    fn of_records(records: &[Committed], log: &QuarantineLog<'_>, of_run: Option<&OfRun>) -> Self {
+    fn of_records<'r>(
+        records: &'r [Committed],
+        log: &QuarantineLog<'r>,
+        of_run: Option<&OfRun>,
+    ) -> Self {
         let mut account = Self::default();
-        let files = log.files().filter(|file| of_run.is_none_or(|run| run.has_origin(file.origin)));
+        let files = log.ever().filter(|file| of_run.is_none_or(|run| run.has_origin(file.origin)));
         for first in files.filter(|file| file.origin.seq == file.record.seq) {
             account.ever_quarantined += first.file.rows;
         }
@@ -115,6 +121,17 @@ impl QuarantineAccount {
             }
             if let Some(discarded) = record.discarded.as_ref().filter(|d| is_of(&d.run_id)) {
                 account.discarded += discarded.rows;
+            }
+            let Some(removal) = &record.removal else { continue };
+            for (run_id, rows) in &removal.quarantined_rows {
+                let refused_by = records.iter().find(|c| c.record.run_id == *run_id);
+                let origin = refused_by.map(|c| log.origin_of(&c.record));
+                if origin.is_none_or(|origin| is_of(&origin.run_id)) {
+                    match removal.cause {
+                        RemovalCause::Retention => account.expired_by.retention += rows,
+                        RemovalCause::Erasure => account.expired_by.erasure += rows,
+                    }
+                }
             }
         }
         account
@@ -162,7 +179,8 @@ pub fn quarantine_stats(
         }
         Ok(true)
     })?;
-    account.expired = account.expired_by.replaced + account.expired_by.retention;
+    let ExpiredBy { replaced, retention, erasure } = account.expired_by;
+    account.expired = replaced + retention + erasure;
     if account.holds() {
         return Ok(stats);
     }

@@ -42,6 +42,7 @@ pub(super) fn older_copies(
     per_bucket(
         |index| key_index::bucket(staging, checkpoints, |c| &c.indexes, index),
         |rows| frames::older_copies(&project(&deletions::with_versions(rows)?, &keys)?),
+        &BTreeSet::new(),
         &RowSet::default(),
         names,
     )
@@ -74,12 +75,8 @@ pub(super) fn not_unique(
                 key_index::bucket(staging, checkpoints, move |c| unique_files(c, index), bucket);
             entries.map(|rows| without(&rows?, older))
         };
-        let shared = |rows: &RecordBatch| {
-            let mut shared = frames::shared_values(&values(rows)?)?;
-            shared.retain(|row| !standing.contains(&row.split));
-            Ok(shared)
-        };
-        let struck = per_bucket(entries, shared, &taken, names)?;
+        let shared = |rows: &RecordBatch| frames::shared_values(&values(rows)?);
+        let struck = per_bucket(entries, shared, standing, &taken, names)?;
         if rule.severity != Severity::Warn {
             taken.union(&struck.rows);
         }
@@ -110,10 +107,11 @@ fn unique_files(checkpoint: &Checkpoint, rule: usize) -> &[crate::state::StagedF
 }
 
 /// The rows that `strike` finds among the entries of each bucket whose key stands more than once.
-/// Those in `already_counted` are not tallied.
+/// Those of the splits in `standing` stay, those in `already_counted` are not tallied.
 fn per_bucket<I: Iterator<Item = Result<RecordBatch>>>(
     read: impl Fn(usize) -> I + Sync,
     strike: impl Fn(&RecordBatch) -> Result<RecordBatch> + Sync,
+    standing: &BTreeSet<SplitId>,
     already_counted: &RowSet,
     names: &ExclusionNames,
 ) -> Result<Struck> {
@@ -122,7 +120,8 @@ fn per_bucket<I: Iterator<Item = Result<RecordBatch>>>(
         if entries.num_rows() == 0 {
             return Ok(Struck::default());
         }
-        let struck = struck_rows(&entries, &strike(&entries)?);
+        let mut struck = struck_rows(&entries, &strike(&entries)?);
+        struck.retain(|row| !standing.contains(&row.split));
         Ok(Struck::of_bucket(&struck, already_counted, names))
     };
     let struck = (0..BUCKETS).into_par_iter().map(of_bucket);

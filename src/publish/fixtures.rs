@@ -34,7 +34,6 @@ pub(super) fn record(run_id: &str, key: &str, days: &[&str]) -> CommitRecord {
         fx: None,
         privacy: None,
         suppressed: vec![],
-        retention: None,
         sources: vec![],
         days: days.iter().map(|day| DayEntry::new(day.parse().unwrap(), rows)).collect(),
         files: days
@@ -67,5 +66,6 @@ pub(super) fn record(run_id: &str, key: &str, days: &[&str]) -> CommitRecord {
         settings: BTreeMap::new(),
         replayed: None,
         discarded: None,
+        removal: None,
     }
 }

@@ -155,10 +155,22 @@ pub fn live_days(records: &[Committed]) -> BTreeMap<Date, u64> {
     live
 }
 
-/// The records that at least one published day still belongs to.
+/// The records whose rows are still published: those that a day belongs to, and those before them
+/// whose days they have reworked.
 pub fn in_force(records: &[Committed]) -> impl Iterator<Item = &Committed> {
-    let live: BTreeSet<u64> = live_days(records).into_values().collect();
-    records.iter().filter(move |committed| live.contains(&committed.record.seq))
+    let by_seq: BTreeMap<u64, &CommitRecord> =
+        records.iter().map(|committed| (committed.record.seq, &committed.record)).collect();
+    let mut seqs = BTreeSet::new();
+    for (day, seq) in live_days(records) {
+        let mut at = Some(seq);
+        while let Some(record) = at.and_then(|seq| by_seq.get(&seq)) {
+            seqs.insert(record.seq);
+            let entry = record.days.iter().find(|entry| entry.dt == day);
+            let replaced = entry.and_then(|entry| entry.replaces).filter(|_| record.is_rework());
+            at = replaced.filter(|earlier| *earlier < record.seq);
+        }
+    }
+    records.iter().filter(move |committed| seqs.contains(&committed.record.seq))
 }
 
 /// The files of `record` that are still the version of their day, by [`live_days`].
@@ -233,13 +245,16 @@ fn standing(
                 .with("commit", other.seq)
                 .with_help("run again to replace it with what the source holds now"));
         }
-        if let Some(taken) = record.taken().find(|ours| other.taken().any(|t| t.path == ours.path))
-        {
-            let message = "another command took rows out of the same quarantine meanwhile";
+        let touched = other.quarantine_touched().chain(other.removed());
+        let touched: BTreeSet<&str> = touched.collect();
+        let mut ours = record.quarantine_touched().chain(record.removed());
+        if let Some(both) = ours.find(|path| touched.contains(path)) {
+            let message =
+                "another command took the same object, or rows of it, out of the dataset meanwhile";
             return Err(Error::new(ErrorKind::Conflict, message)
-                .with("file", &taken.path)
+                .with("object", both)
                 .with("commit", other.seq)
-                .with_help("run the same command again: it takes what is still there"));
+                .with_help("run the same command again: it finds what is left to do"));
         }
     }
     Ok(None)

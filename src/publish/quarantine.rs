@@ -5,7 +5,7 @@
 //! lie in and their places there; rows that are refused again lie in that record's own file. Does
 //! not own reading the files (`sinks`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -100,7 +100,12 @@ impl CommitRecord {
     /// are still what the earlier run read.
     #[must_use]
     pub fn carries_days_on(&self) -> bool {
-        self.replayed.is_some()
+        self.replayed.is_some() || self.is_rework()
+    }
+
+    /// Paths of the quarantine files that it took rows out of.
+    pub fn quarantine_touched(&self) -> impl Iterator<Item = &str> {
+        self.taken().map(|taken| taken.path.as_str())
     }
 
     /// The rows that it took out of the quarantine.
@@ -124,6 +129,11 @@ pub struct QuarantineLog<'r> {
     last_run: u64,
     /// Who took rows of a file, by its path.
     takers: BTreeMap<&'r str, Vec<(&'r CommitRecord, &'r TakenRows)>>,
+    /// Files that were taken out whole.
+    gone: BTreeSet<&'r str>,
+    /// The record whose file another one stands for, by the path of that other one.
+    instead_of: BTreeMap<&'r str, &'r str>,
+    written_by: BTreeMap<&'r str, &'r CommitRecord>,
 }
 
 /// A file of the quarantine.
@@ -141,8 +151,15 @@ impl<'r> QuarantineLog<'r> {
     /// What `records` say.
     #[must_use]
     pub fn new(records: &'r [Committed]) -> Self {
-        let mut log =
-            Self { records, read_by: BTreeMap::new(), last_run: 0, takers: BTreeMap::new() };
+        let mut log = Self {
+            records,
+            read_by: BTreeMap::new(),
+            last_run: 0,
+            takers: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            instead_of: BTreeMap::new(),
+            written_by: BTreeMap::new(),
+        };
         for Committed { record, .. } in records {
             if record.is_run() {
                 log.last_run = record.seq;
@@ -151,17 +168,52 @@ impl<'r> QuarantineLog<'r> {
             for taken in record.taken() {
                 log.takers.entry(&taken.path).or_default().push((record, taken));
             }
+            for object in record.removals() {
+                log.gone.insert(&object.path);
+                if let Some(instead) = &object.instead {
+                    log.instead_of.insert(instead, &object.path);
+                }
+            }
+            for file in &record.quarantine_files {
+                log.written_by.insert(&file.path, record);
+            }
         }
         log
     }
 
-    /// Every quarantine file, oldest first.
+    /// Every quarantine file that was not taken out whole, oldest first.
     pub fn files(&self) -> impl Iterator<Item = QuarantineFile<'r>> {
-        let records: &'r [Committed] = self.records;
-        records.iter().flat_map(move |Committed { record, .. }| {
-            let origin = origin_of(record, records);
-            record.quarantine_files.iter().map(move |file| QuarantineFile { file, record, origin })
+        self.ever().filter(|of| !self.gone.contains(of.file.path.as_str()))
+    }
+
+    /// Every quarantine file that a record has named, oldest first.
+    pub fn ever(&self) -> impl Iterator<Item = QuarantineFile<'r>> {
+        self.records.iter().flat_map(move |Committed { record, .. }| {
+            let of_record = record.quarantine_files.iter();
+            of_record.map(move |file| QuarantineFile {
+                file,
+                record,
+                origin: self.origin(file, record),
+            })
         })
+    }
+
+    /// The record of the run that first refused the rows of a file.
+    fn origin(&self, file: &'r DataFile, record: &'r CommitRecord) -> &'r CommitRecord {
+        let mut path = file.path.as_str();
+        // Each step leads to a file of an earlier record.
+        while let Some(before) = self.instead_of.get(path) {
+            path = before;
+        }
+        self.origin_of(self.written_by.get(path).copied().unwrap_or(record))
+    }
+
+    /// The record of the run that `record` tried rows of again, else itself.
+    #[must_use]
+    pub fn origin_of(&self, record: &'r CommitRecord) -> &'r CommitRecord {
+        let Some(replayed) = &record.replayed else { return record };
+        let origin = self.records.iter().find(|other| other.record.run_id == replayed.run_id);
+        origin.map_or(record, |origin| &origin.record)
     }
 
     /// The files of which a row may still be there: those of runs of which a day stands.
@@ -195,13 +247,6 @@ impl<'r> QuarantineLog<'r> {
             _ => self.days_of(origin).next().is_some(),
         }
     }
-}
-
-/// The record of the run that first refused the rows in the quarantine of `record`.
-fn origin_of<'r>(record: &'r CommitRecord, records: &'r [Committed]) -> &'r CommitRecord {
-    let Some(replayed) = &record.replayed else { return record };
-    let origin = records.iter().find(|other| other.record.run_id == replayed.run_id);
-    origin.map_or(record, |origin| &origin.record)
 }
 
 #[cfg(test)]

@@ -13,10 +13,11 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fx::RatesUsed;
 use crate::model::{
-    DataFile, Ledger, PrivacyRecord, Retention, SourceSummary, SuppressionMark, ZoneDifference,
+    DataFile, Ledger, PrivacyRecord, SourceSummary, SuppressionMark, ZoneDifference,
 };
 
 use super::quarantine::{Discarded, Replayed};
+use super::removal::Removal;
 
 /// One record of the log, as it lies in `_log/<20 digits>.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,9 +63,6 @@ pub struct CommitRecord {
     /// Subjects whose rows are left out from this record on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suppressed: Vec<SuppressionMark>,
-    /// Objects that go with this record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retention: Option<Retention>,
     /// Where the rows came from and what the sources promised.
     pub sources: Vec<SourceSummary>,
     /// Days that this record publishes, ascending: from now on they are these files alone.
@@ -89,6 +87,10 @@ pub struct CommitRecord {
     /// Rows of the quarantine that were given up; absent when none were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discarded: Option<Discarded>,
+    /// What a retention or an erasure took out; absent in records of runs. The days of such a
+    /// record are those that they replace, without what went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removal: Option<Removal>,
 }
 
 /// Which contract, to the byte.

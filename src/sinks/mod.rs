@@ -11,6 +11,7 @@ mod json;
 mod object;
 mod parquet;
 pub mod quarantine;
+mod refused;
 mod reread;
 mod upload;
 
@@ -24,6 +25,8 @@ use crate::model::DataFile;
 
 pub use self::parquet::FileMetadata;
 pub use day_writer::DayWriter;
+pub(crate) use object::StoredObject;
+pub use refused::{RefusedBytes, Sifted, Sifting, sift_quarantine};
 pub use reread::{Reread, compare, filtered_rows, read_rows, reread};
 pub(crate) use upload::UPLOAD_BYTES;
 

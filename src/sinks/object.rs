@@ -26,7 +26,7 @@ const BLOCK_BYTES: u64 = 1 << 20;
 
 /// An object of the store, opened to be read.
 #[derive(Clone)]
-pub(super) struct StoredObject {
+pub(crate) struct StoredObject {
     destination: Destination,
     name: Arc<str>,
     path: Path,
@@ -157,7 +157,7 @@ impl ChunkReader for StoredObject {
 }
 
 /// A stream over an object, a block in memory at a time.
-pub(super) struct ObjectReader {
+pub(crate) struct ObjectReader {
     object: StoredObject,
     offset: u64,
     block: Bytes,

@@ -3,7 +3,7 @@
 //! Staged while a run is on ([`RejectBuilder`]), stamped and written when it publishes
 //! ([`write_quarantine`]), read to be counted, shown and replayed ([`read_quarantine`]).
 
-mod stored;
+pub(in crate::sinks) mod stored;
 
 pub use stored::{QuarantineRow, StoredReason, read_quarantine};
 
@@ -38,7 +38,7 @@ pub const ROW_COLUMN: usize = 2;
 const SPLIT_COLUMN: usize = 1;
 const OFFSET_COLUMN: usize = 3;
 const REASONS_COLUMN: usize = 6;
-const ROW_GROUP_BYTES: u64 = 64 << 20;
+pub(super) const ROW_GROUP_BYTES: u64 = 64 << 20;
 
 /// A row that is refused, as the pipeline knows it.
 #[derive(Debug)]
@@ -343,7 +343,7 @@ fn staged_schema() -> SchemaRef {
 }
 
 /// Columns of a quarantine file.
-fn schema() -> SchemaRef {
+pub(super) fn schema() -> SchemaRef {
     let mut fields = staged_schema().fields().to_vec();
     fields.push(Arc::new(Field::new("run_id", DataType::Utf8, false)));
     let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));

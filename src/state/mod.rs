@@ -5,6 +5,8 @@
 
 mod checkpoint;
 mod staging;
+mod stale;
 
 pub use checkpoint::{Checkpoint, DaySegment, LiveReading, StagedFile, StagedRun, Verdicts};
 pub use staging::{Staging, io_error};
+pub use stale::{files_below, staging_folders, stale_staging};

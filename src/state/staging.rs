@@ -15,7 +15,7 @@ use crate::model::{Split, SplitId};
 
 use super::{Checkpoint, LiveReading};
 
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 const READING: &str = "reading.json";
 
 /// An open, locked staging folder.
@@ -187,7 +187,7 @@ fn replace(path: &Path, content: &impl Serialize) -> std::io::Result<()> {
     fs::rename(&partial, path)
 }
 
-fn lock(dir: &Path) -> Result<Option<File>> {
+pub(super) fn lock(dir: &Path) -> Result<Option<File>> {
     let open = || -> std::io::Result<File> {
         fs::create_dir_all(dir)?;
         File::options().create(true).truncate(false).write(true).open(dir.join(LOCK))

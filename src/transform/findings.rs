@@ -13,6 +13,11 @@ use crate::model::{Batch, Reason, ReasonCode, RowReason};
 pub(super) struct Findings(Vec<RowReason>);
 
 impl Findings {
+    /// Whether no row was refused.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Refuses `row` for its `field`. Elements of one list that fail alike are one reason.
     pub(super) fn add(&mut self, row: u32, code: ReasonCode, field: &Arc<str>) {
         self.add_reason(row, Reason::of_field(code, field, None));

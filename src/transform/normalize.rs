@@ -44,6 +44,24 @@ impl NormalizeText {
     }
 }
 
+/// A text of the top-level field at `index` as rows have it once they are normalised; `None` when it is
+/// refused.
+///
+/// # Errors
+/// `Usage` when the contract names a pattern that cannot be used.
+pub fn normal_form(contract: &Contract, index: usize, text: &str) -> Result<Option<String>> {
+    let array: ArrayRef = Arc::new(StringArray::from(vec![text]));
+    let form = contract.fields.get(index).and_then(shape);
+    let normalize = NormalizeText { columns: Vec::new(), emails: Emails::new()? };
+    let mut found = Findings::default();
+    let normal = match &form {
+        Some(form) => normalize.rewrite(form, &array, &Rows::Same, &mut found).unwrap_or(array),
+        None => array,
+    };
+    let text = normal.as_string_opt::<i32>().and_then(|texts| texts.iter().next()?);
+    Ok(text.filter(|_| found.is_empty()).map(str::to_owned))
+}
+
 fn shapes<'a>(fields: impl Iterator<Item = &'a Field>) -> Vec<(usize, Shape)> {
     fields.enumerate().filter_map(|(index, field)| Some((index, shape(field)?))).collect()
 }

@@ -65,6 +65,8 @@ fn help_is_for_a_stranger() {
         "quarantine",
         "explain",
         "uploads",
+        "retention",
+        "erase",
         "fx",
         "privacy",
         "catalog",

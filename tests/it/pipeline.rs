@@ -2,12 +2,15 @@
 
 mod cases;
 mod changes;
+mod erasure;
 pub mod harness;
 mod interrupted;
 mod markers;
+mod people;
 mod privacy;
 mod published;
 mod rates;
 mod refused;
 mod replay;
+mod retention;
 mod zones;

@@ -111,28 +111,17 @@ pub fn read_quarantine(
     file: &DataFile,
     each: &mut dyn FnMut(QuarantineRow) -> Result<bool>,
 ) -> Result<()> {
-    let object = StoredObject::open(destination, &file.path)?;
-    object.require_unaltered(file)?;
-    let reader = object.parquet()?;
-    if reader.schema().fields() != schema().fields() {
-        return Err(Error::new(
-            ErrorKind::Verification,
-            "a file does not have the columns of a quarantine",
-        )
-        .with("file", &file.path));
-    }
-    let reader = reader.with_batch_size(READ_ROWS).build().map_err(|e| object.unreadable(e))?;
-    let mut found = 0;
-    for rows in reader {
-        let rows = rows.map_err(|e| object.unreadable(e))?;
-        found += rows.num_rows() as u64;
+    let mut go_on = true;
+    let found = read_batches(destination, file, &mut |rows| {
         for row in 0..rows.num_rows() {
-            if !each(row_at(&rows, row)?)? {
-                return Ok(());
+            go_on = each(row_at(rows, row)?)?;
+            if !go_on {
+                break;
             }
         }
-    }
-    if found == file.rows {
+        Ok(go_on)
+    })?;
+    if found == file.rows || !go_on {
         return Ok(());
     }
     Err(Error::new(
@@ -142,6 +131,31 @@ pub fn read_quarantine(
     .with("file", &file.path)
     .with("written", file.rows)
     .with("read back", found))
+}
+
+/// Gives the rows of a quarantine file to `each`, a few at a time, until it answers `false`. Gives
+/// the number of rows that were read.
+pub(in crate::sinks) fn read_batches(
+    destination: &Destination,
+    file: &DataFile,
+    each: &mut dyn FnMut(&RecordBatch) -> Result<bool>,
+) -> Result<u64> {
+    let object = StoredObject::open(destination, &file.path)?;
+    object.require_unaltered(file)?;
+    let reader = object.parquet()?;
+    if reader.schema().fields() != schema().fields() {
+        let message = "a file does not have the columns of a quarantine";
+        return Err(Error::new(ErrorKind::Verification, message).with("file", &file.path));
+    }
+    let mut found = 0;
+    for rows in reader.with_batch_size(READ_ROWS).build().map_err(|e| object.unreadable(e))? {
+        let rows = rows.map_err(|e| object.unreadable(e))?;
+        found += rows.num_rows() as u64;
+        if !each(&rows)? {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 fn row_at(rows: &RecordBatch, row: usize) -> Result<QuarantineRow> {

@@ -57,7 +57,6 @@ impl Run<'_> {
             fx: None,
             privacy: None,
             suppressed: vec![],
-            retention: None,
             sources: vec![],
             days: self.days.iter().map(day).collect(),
             files: self.files(),
@@ -73,6 +72,7 @@ impl Run<'_> {
             settings: BTreeMap::new(),
             replayed: None,
             discarded: None,
+            removal: None,
         }
     }
 

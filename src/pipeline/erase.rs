@@ -1,0 +1,344 @@
+//! Erasure: one person goes from every day, copy and refused row, and does not come back.
+//!
+//! Owns whose rows are meant. Does not own how they go (`rework`) nor how later runs leave them out
+//! (`transform`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{filter_record_batch, not};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::catalog::Contract;
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::model::{DataFile, FileFormat, Sensitive, SuppressionMark};
+use crate::plan::Plan;
+use crate::publish::{Committed, FoundObject, Inventory, ObjectKind, RemovalCause};
+use crate::sinks::{RefusedBytes, read_rows};
+use crate::telemetry::{Progress, Stage};
+use crate::transform::{HOW_TO_GET_A_KEY, PrivacyInForce, forget, normal_form};
+
+use super::Options;
+use super::byte_search::unescaped;
+use super::commit::Target;
+use super::privacy;
+use super::retention::require_private;
+use super::rework::{
+    Due, Proof, Rework, Task, Values, Worked, contains_word, dead_orphans, each_text_of,
+    old_versions,
+};
+
+/// How an erasure ended, when it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErasureOutcome {
+    /// A commit record was created: rows are gone, or later runs leave the person out, or both.
+    Erased,
+    /// The person was erased before and nothing of it was left but what an interruption left.
+    AlreadyErased,
+}
+
+/// What says that a person was erased, and not who it was.
+#[derive(Debug, Clone, Serialize)]
+pub struct ErasureReceipt {
+    /// Version of this document's form.
+    pub format_version: u32,
+    /// Number of the receipt; the run of its commit record, when one was created.
+    pub receipt_id: String,
+    /// How it ended.
+    pub outcome: ErasureOutcome,
+    /// When it was done, RFC 3339 UTC.
+    pub erased_at: Timestamp,
+    /// Name of the job.
+    pub job: String,
+    /// `dataset@major`.
+    pub dataset: String,
+    /// Root URL of the dataset.
+    pub target: String,
+    /// The field by which the person was told.
+    pub field: String,
+    /// Id of the key with which the suppression mark was taken.
+    pub key_id: String,
+    /// Number of the commit record.
+    pub commit: Option<u64>,
+    /// Days that were written anew without the person's rows.
+    pub days: Vec<Date>,
+    /// Rows that are gone from published days.
+    pub rows: u64,
+    /// Rows that are gone from the quarantine.
+    pub quarantined_rows: u64,
+    /// Objects that were deleted.
+    pub objects_deleted: u64,
+    /// The proof that what went is gone.
+    pub proof: Proof,
+}
+
+/// Erases the person that `field` tells by `value` from the dataset of `plan`. The plan's sources are
+/// not read and its days do not count. Blocks; call it outside any asynchronous runtime.
+///
+/// # Errors
+/// `Usage` when the field tells no person by the contract, the value is none it could have, or there
+/// is no key; else as [`super::retention()`].
+pub fn erase(
+    plan: &Plan,
+    field: &str,
+    value: &Sensitive,
+    progress: &Arc<Progress>,
+    options: Options,
+) -> Result<ErasureReceipt> {
+    require_private(&plan.contract)?;
+    let runtime = super::start_runtime()?;
+    let workers = super::start_workers(plan.threads)?;
+    let target = Target::open_existing(&plan.target, &plan.aws, runtime.handle())?;
+    let keys = privacy::keys_of(plan)?.ok_or_else(|| {
+        Error::new(ErrorKind::Usage, "an erasure leaves a keyed mark, and there is no key")
+            .with_help(HOW_TO_GET_A_KEY)
+    })?;
+    // Rows that are of age in what stands must not be counted as young.
+    let stood_at = target.records().iter().filter_map(|c| c.record.privacy.as_ref());
+    let as_of = stood_at.map(|privacy| privacy.as_of).chain([plan.as_of]).max();
+    let in_force = PrivacyInForce {
+        as_of: as_of.unwrap_or(plan.as_of),
+        keys: Some(keys),
+        suppressed: privacy::suppressed(target.records()).cloned().collect(),
+    };
+    let rework = Rework {
+        plan,
+        target: &target,
+        runtime: runtime.handle(),
+        progress,
+        run_id: super::run_id(options.started_at),
+        now: options.started_at,
+        in_force,
+    };
+    let erasure = Erasure::new(&rework, field, value)?;
+    workers.install(|| carry_out(&rework, &erasure))
+}
+
+fn carry_out(rework: &Rework<'_>, erasure: &Erasure<'_>) -> Result<ErasureReceipt> {
+    rework.progress.enter(Stage::Planning);
+    let records = rework.target.records();
+    let objects = rework.objects(records)?;
+    let due = due(rework, records, &objects, erasure)?;
+    let done = rework.carry_out(erasure, &due)?;
+    let plan = rework.plan;
+    Ok(ErasureReceipt {
+        format_version: 1,
+        receipt_id: rework.run_id.clone(),
+        outcome: match done.commit {
+            Some(_) => ErasureOutcome::Erased,
+            None => ErasureOutcome::AlreadyErased,
+        },
+        erased_at: rework.now,
+        job: plan.job.clone(),
+        dataset: plan.contract.label(),
+        target: plan.target.clone(),
+        field: erasure.field.to_owned(),
+        key_id: erasure.mark.key_id.clone(),
+        commit: done.commit,
+        days: done.days.keys().copied().collect(),
+        rows: done.days.values().map(|(_, gone)| gone).sum(),
+        quarantined_rows: due.quarantined_rows().values().sum(),
+        objects_deleted: done.deleted,
+        proof: done.proof,
+    })
+}
+
+/// Every day and old version with a row of the person, refused rows that name it, and the mark.
+fn due<'r>(
+    rework: &Rework<'_>,
+    records: &'r [Committed],
+    objects: &[FoundObject],
+    erasure: &Erasure<'_>,
+) -> Result<Due<'r>> {
+    let with_person = versions_with_person(rework, records, objects, erasure)?;
+    let mut days = rework.standing_days(records)?;
+    days.retain(|day| with_person.contains(&(day.record.seq, day.date)));
+    let rewritten: BTreeSet<Date> = days.iter().map(|day| day.date).collect();
+    let mut gone = old_versions(records, objects, |record, entry| {
+        rewritten.contains(&entry.dt) || with_person.contains(&(record.seq, entry.dt))
+    });
+    let quarantine = rework.sift(records, objects, erasure)?;
+    let is_known = rework.in_force.suppressed.contains(&erasure.mark);
+    let suppressed = if is_known { Vec::new() } else { vec![erasure.mark.clone()] };
+    gone.extend(dead_orphans(&rework.target.destination(), objects, rework.now)?);
+    gone.sort();
+    Ok(Due { days, objects: gone, quarantine, suppressed })
+}
+
+/// Versions of days that hold a row of the person, by record and day.
+fn versions_with_person(
+    rework: &Rework<'_>,
+    records: &[Committed],
+    objects: &[FoundObject],
+    erasure: &Erasure<'_>,
+) -> Result<BTreeSet<(u64, Date)>> {
+    let contract = &rework.plan.contract;
+    let destination = rework.target.destination();
+    let there: BTreeSet<&str> = objects.iter().map(|object| object.path.as_str()).collect();
+    let inventory = Inventory::new(records);
+    let is_to_be_read = |file: &DataFile| {
+        let kind = inventory.kind(&file.path).0;
+        file.format == FileFormat::Parquet
+            && matches!(kind, ObjectKind::LiveData | ObjectKind::OldData)
+            && there.contains(file.path.as_str())
+    };
+    let fingerprint = contract.schema_fingerprint();
+    let files: Vec<(u64, &DataFile)> = (records.iter().map(|committed| &committed.record))
+        .filter(|record| record.schema_fingerprint == fingerprint)
+        .flat_map(|record| record.files.iter().map(|file| (record.seq, file)))
+        .filter(|(_, file)| is_to_be_read(file))
+        .collect();
+    let found = files.into_par_iter().with_max_len(1).map(|(seq, file)| {
+        let mut has_person = false;
+        read_rows(&destination, file, contract, &mut |rows| {
+            has_person |= erasure.rows_of_person(&rows)?.true_count() > 0;
+            Ok(())
+        })?;
+        Ok(file.dt.filter(|_| has_person).map(|day| (seq, day)))
+    });
+    Ok(found.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+/// Takes the rows of one person.
+struct Erasure<'a> {
+    contract: &'a Contract,
+    field: &'a str,
+    column: usize,
+    /// How the person may stand in that column: as it was given, in its normal form, and as a
+    /// pseudonym under each key.
+    values: BTreeSet<String>,
+    /// How it may stand in source bytes.
+    words: Vec<String>,
+    mark: SuppressionMark,
+    as_of: Timestamp,
+    /// Columns with personal fields.
+    personal: Vec<usize>,
+}
+
+impl<'a> Erasure<'a> {
+    fn new(rework: &Rework<'a>, field: &'a str, value: &Sensitive) -> Result<Self> {
+        let contract: &Contract = &rework.plan.contract;
+        let subjects = contract.privacy.as_ref().map_or(&[][..], |privacy| &privacy.subject);
+        let column = contract.fields.iter().position(|declared| declared.name == field);
+        let (Some(column), true) = (column, subjects.iter().any(|subject| subject == field)) else {
+            return Err(Error::new(ErrorKind::Usage, "the contract tells no person by this field")
+                .with("field", field)
+                .with("dataset", contract.label())
+                .with_help(format!("it names these subjects: {}", subjects.join(", "))));
+        };
+        // Blanks around what a person typed count only where the field could have them.
+        let normal = match normal_form(contract, column, value.expose())? {
+            Some(normal) => Some(normal),
+            None => normal_form(contract, column, value.expose().trim())?,
+        };
+        let normal = normal.ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "the value is none that the field could have")
+                .with("field", field)
+        })?;
+        let words: BTreeSet<String> = [value.expose().trim().to_owned(), normal.clone()].into();
+        let mut values = words.clone();
+        let keys = rework.in_force.keys.as_deref();
+        let pseudonym = contract.fields.get(column).and_then(|f| f.privacy.at_once.as_ref());
+        if let (Some(keys), Some(pseudonym)) = (keys, pseudonym) {
+            let hashes = keys.pseudonyms_of_every_key(&pseudonym.domain);
+            values.extend(hashes.map(|hash| hash.text(&normal)));
+        }
+        // A mark that an older key has taken does as well.
+        let standing = rework.in_force.suppressed.iter().find(|mark| {
+            let hash = keys.and_then(|keys| keys.marks_of(&mark.key_id, field));
+            mark.field == field && hash.is_some_and(|hash| hash.hex(&normal) == mark.mark)
+        });
+        let taken = || {
+            let hash = keys?.marks(field)?;
+            let (key_id, mark) = (hash.key_id().to_owned(), hash.hex(&normal));
+            Some(SuppressionMark { field: field.to_owned(), key_id, mark })
+        };
+        let mark = standing.cloned().or_else(taken).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "the key file holds no key").with_help(HOW_TO_GET_A_KEY)
+        })?;
+        let policies = contract.policies();
+        let is_personal = |name: &str| {
+            let of_policy = policies.iter().any(|p| p.field.path.split('.').next() == Some(name));
+            of_policy || subjects.iter().any(|subject| subject == name)
+        };
+        let fields = contract.fields.iter().enumerate();
+        let personal = fields.filter(|(_, f)| is_personal(&f.name)).map(|(index, _)| index);
+        Ok(Self {
+            contract,
+            field,
+            column,
+            values,
+            words: words.into_iter().collect(),
+            mark,
+            as_of: rework.in_force.as_of,
+            personal: personal.collect(),
+        })
+    }
+
+    fn rows_of_person(&self, rows: &RecordBatch) -> Result<BooleanArray> {
+        let texts = rows.column(self.column).as_string_opt::<i32>().ok_or_else(|| {
+            Error::new(ErrorKind::Unexpected, "a field that tells a person is no text")
+        })?;
+        let is_meant = |text: Option<&str>| text.is_some_and(|text| self.values.contains(text));
+        Ok(texts.iter().map(|text| Some(is_meant(text))).collect())
+    }
+
+    fn split(&self, rows: &RecordBatch) -> Result<(RecordBatch, RecordBatch)> {
+        let doing = "could not take the rows of a person out";
+        let of_person = self.rows_of_person(rows)?;
+        let gone = filter_record_batch(rows, &of_person).or_err(ErrorKind::Unexpected, doing)?;
+        let others = not(&of_person).or_err(ErrorKind::Unexpected, doing)?;
+        let stay = filter_record_batch(rows, &others).or_err(ErrorKind::Unexpected, doing)?;
+        Ok((stay, gone))
+    }
+}
+
+impl Task for Erasure<'_> {
+    fn cause(&self) -> RemovalCause {
+        RemovalCause::Erasure
+    }
+
+    /// A day that is written anew loses what is due as well: its record says as of when.
+    fn work(&self, rows: &RecordBatch) -> Result<Worked> {
+        let (stay, gone) = self.split(rows)?;
+        let forgotten = forget(self.contract, &stay, self.as_of)?;
+        Ok(Worked {
+            rows: forgotten.rows,
+            changed_rows: forgotten.changed_rows,
+            gone: Some(gone).filter(|gone| gone.num_rows() > 0),
+        })
+    }
+
+    fn keeps(&self, refused: &RefusedBytes<'_>) -> bool {
+        let texts = [refused.raw, &unescaped(refused.raw), refused.key.unwrap_or("").as_bytes()];
+        let names = |word: &String| texts.iter().any(|text| contains_word(text, word.as_bytes()));
+        !self.words.iter().any(names)
+    }
+
+    fn collect(&self, rows: &RecordBatch, values: &mut Values) -> Result<()> {
+        let (_, gone) = self.split(rows)?;
+        for column in &self.personal {
+            for row in 0..gone.num_rows() {
+                each_text_of(gone.column(*column), row, &mut |text| values.add(text));
+            }
+        }
+        Ok(())
+    }
+
+    fn lawful(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+        Ok(rows.clone())
+    }
+
+    fn certain(&self) -> Vec<&[u8]> {
+        self.values.iter().map(String::as_bytes).collect()
+    }
+
+    fn is_done(&self, rows: &RecordBatch) -> Result<bool> {
+        Ok(self.rows_of_person(rows)?.true_count() == 0)
+    }
+}

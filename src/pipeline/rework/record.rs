@@ -1,0 +1,166 @@
+//! The record of a rework.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use crate::error::Result;
+use crate::model::{ERASED, Ledger, SourceSummary, SplitId, SplitTally, Tally};
+use crate::pipeline::identity::{CODE_VERSION, settings};
+use crate::pipeline::privacy;
+use crate::pipeline::write::WrittenDay;
+use crate::publish::{
+    CommitRecord, ContractIdentity, DayEntry, Removal, RemovalCause, RemovedKind, RemovedObject,
+    idempotency_key,
+};
+use crate::sinks::Sifted;
+use crate::transform::tzdb_version;
+
+use super::{Due, Rework, ReworkedDay};
+
+/// Name of the rule by which rows leave the quarantine when their time is over.
+pub(in crate::pipeline) const EXPIRED: &str = "expired";
+
+/// What was done, as the log will have it.
+pub(super) fn record(
+    rework: &Rework<'_>,
+    cause: RemovalCause,
+    due: &Due<'_>,
+    days: &[ReworkedDay],
+    written: &[WrittenDay],
+    sifted: &[Sifted],
+) -> Result<CommitRecord> {
+    let plan = rework.plan;
+    let contract = &plan.contract;
+    let ledger = ledger(cause, due, days, sifted);
+    let privacy = privacy::record(contract, &rework.in_force, written, &ledger);
+    let as_of = rework.in_force.as_of;
+    let base = rework.target.records().last().map_or(String::new(), |last| last.sha256.clone());
+    let tables = due.days.iter().map(|day| day.record.fx_table_sha256.clone());
+    let mut tables: Vec<Option<String>> = tables.collect();
+    tables.dedup();
+    let files = written.iter().flat_map(|day| &day.files);
+    let summary = |day: &ReworkedDay| SourceSummary {
+        kind: "published".to_owned(),
+        location: format!("commit {}", day.commit),
+        fingerprint: format!("{} of commit {}", day.date, day.commit),
+        consistency: "published".to_owned(),
+        as_of: None,
+        unverified: None,
+        expected_rows: Some(day.rows_before),
+        pushed_down: None,
+    };
+    Ok(CommitRecord {
+        format_version: CommitRecord::FORMAT_VERSION,
+        seq: 0,
+        prev_sha256: None,
+        run_id: rework.run_id.clone(),
+        job: plan.job.clone(),
+        dataset: contract.dataset.clone(),
+        contract: ContractIdentity {
+            id: contract.id.clone(),
+            label: contract.label(),
+            version: contract.version.clone(),
+            sha256: contract.sha256.clone(),
+        },
+        schema_fingerprint: contract.schema_fingerprint(),
+        code_version: CODE_VERSION.to_owned(),
+        idempotency_key: idempotency_key(&[
+            ("rework", format!("{cause:?}")),
+            ("as_of", as_of.to_string()),
+            ("base", base),
+            ("suppressed", format!("{:?}", due.suppressed)),
+        ]),
+        as_of: as_of.to_string(),
+        committed_at: rework.now.to_string(),
+        tzdb: tzdb_version().to_owned(),
+        zone_differences: Vec::new(),
+        fx_table_sha256: tables.pop().flatten().filter(|_| tables.is_empty()),
+        fx: None,
+        privacy,
+        suppressed: due.suppressed.clone(),
+        sources: days.iter().map(summary).collect(),
+        days: days.iter().zip(written).map(|(day, written)| entry(day, written)).collect(),
+        files: files.clone().map(|written| written.file.clone()).collect(),
+        quarantine_files: sifted.iter().filter_map(|sifted| sifted.file.clone()).collect(),
+        ledger,
+        reasons: BTreeMap::new(),
+        warnings: BTreeMap::new(),
+        guarded_csv_cells: files.map(|written| written.guarded_cells).sum(),
+        settings: settings(plan),
+        replayed: None,
+        discarded: None,
+        removal: Some(Removal {
+            cause,
+            as_of,
+            objects: objects(due, sifted),
+            quarantined_rows: due.quarantined_rows(),
+            changed_rows: days.iter().map(|day| day.changed_rows).sum(),
+            erased_rows: days.iter().map(|day| day.gone_rows).sum(),
+        }),
+    })
+}
+
+fn entry(day: &ReworkedDay, written: &WrittenDay) -> DayEntry {
+    let privacy = written.privacy.as_ref();
+    DayEntry {
+        earliest_expiry: privacy.and_then(|privacy| privacy.earliest_expiry),
+        anonymised_rows: privacy.map(|privacy| privacy.anonymised_rows),
+        ..DayEntry::new(day.date, day.rows())
+    }
+}
+
+/// Everything that goes: what the days were read from, in every format, and the rest that is due.
+fn objects(due: &Due<'_>, sifted: &[Sifted]) -> Vec<RemovedObject> {
+    let of_days = due.days.iter().flat_map(|day| {
+        let files = day.record.files.iter().filter(|file| file.dt == Some(day.date));
+        files.map(|file| super::removed(&file.path, RemovedKind::OldVersion))
+    });
+    let of_quarantine =
+        due.quarantine.iter().zip(sifted).map(|((file, _), sifted)| RemovedObject {
+            path: file.path.clone(),
+            why: RemovedKind::Quarantine,
+            instead: sifted.file.as_ref().map(|file| file.path.clone()),
+        });
+    let mut objects: Vec<_> =
+        of_days.chain(due.objects.iter().cloned()).chain(of_quarantine).collect();
+    objects.sort();
+    objects.dedup();
+    objects
+}
+
+/// Every row that was read is written, still refused, or gone.
+fn ledger(cause: RemovalCause, due: &Due<'_>, days: &[ReworkedDay], sifted: &[Sifted]) -> Ledger {
+    let rule = match cause {
+        RemovalCause::Retention => EXPIRED,
+        RemovalCause::Erasure => ERASED,
+    };
+    let mut ledger = Ledger::default();
+    let mut add = |name: String, of_days: Vec<(Option<Date>, Tally)>| {
+        let mut whole = Tally::default();
+        for (day, tally) in of_days {
+            whole.add(&tally);
+            ledger.by_day.entry(Ledger::day_key(day)).or_default().add(&tally);
+        }
+        ledger.run.add(&whole);
+        let split = SplitId(u32::try_from(ledger.by_split.len()).unwrap_or(u32::MAX));
+        ledger.by_split.push(SplitTally { split, name, tally: whole });
+    };
+    for day in days {
+        let mut tally = Tally { read: day.rows_before, written: day.rows(), ..Tally::default() };
+        tally.add_excluded(rule, day.gone_rows);
+        add(format!("{} as of commit {}", day.date, day.commit), vec![(Some(day.date), tally)]);
+    }
+    for ((file, _), sifted) in due.quarantine.iter().zip(sifted) {
+        let kept = sifted.kept.iter().map(|(day, rows)| {
+            (*day, Tally { read: *rows, quarantined: *rows, ..Tally::default() })
+        });
+        let gone = sifted.gone.iter().map(|(day, rows)| {
+            let mut tally = Tally { read: *rows, ..Tally::default() };
+            tally.add_excluded(rule, *rows);
+            (*day, tally)
+        });
+        add(file.path.clone(), kept.chain(gone).collect());
+    }
+    ledger
+}
