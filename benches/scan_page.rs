@@ -50,7 +50,7 @@ fn scan_page(c: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let client = Client::new(&service.config());
     let (table, split) = runtime.block_on(open(&service, &contract));
-    let steps = Steps::new(&contract, DaySelection::Found, None).unwrap();
+    let steps = Steps::new(&contract, DaySelection::Found, None, None).unwrap();
     let mut decoder = Decoder::new(&contract, RawFormat::DynamodbItem);
 
     let rows = runtime.block_on(sdk_items(&client));
