@@ -6,6 +6,7 @@ WORKDIR /build
 
 # Dependencies alone: this layer is built again only when the lock file changes.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 RUN mkdir src \
     && echo 'fn main() {}' > src/main.rs \
     && echo '//! Dependencies.' > src/lib.rs \

@@ -5,6 +5,11 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use consign::cli::{Cli, failure};
 
+/// Gives memory back to the system soon after it was let go, so that what a stage needed at its
+/// height is not still held in the next one.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     #[expect(clippy::disallowed_methods, reason = "main reads the clock and hands it down")]
     let now = jiff::Timestamp::now();

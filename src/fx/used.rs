@@ -32,10 +32,10 @@ pub struct CurrencyUse {
 }
 
 impl CurrencyUse {
-    /// One row of `day`, converted by the rate of `rate_day`.
+    /// Rows of one day, converted by the rate of `rate_day`.
     #[must_use]
-    pub fn row(rate_day: Date, age_days: u32) -> Self {
-        Self { rows: 1, oldest_rate: rate_day, newest_rate: rate_day, greatest_age_days: age_days }
+    pub fn rows(rows: u64, rate_day: Date, age_days: u32) -> Self {
+        Self { rows, oldest_rate: rate_day, newest_rate: rate_day, greatest_age_days: age_days }
     }
 
     /// Adds other rows of the currency.

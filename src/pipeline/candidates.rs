@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Date32Array, RecordBatch, UInt64Array,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Date32Array, RecordBatch, UInt32Array,
+    UInt64Array,
 };
 use arrow::compute::{interleave, take_record_batch};
-use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef, UInt64Type};
+use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef, UInt32Type, UInt64Type};
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::model::SplitId;
 use crate::state::{DaySegment, StagedRun};
 
 use super::keys::key_prefix;
@@ -20,7 +22,7 @@ use super::staged::StagedWriter;
 /// Rows of a staged batch, of which a merge holds one for each run…
 const MAX_BATCH_ROWS: usize = 1024;
 /// …or fewer, when rows are large: about this many bytes.
-const MAX_BATCH_BYTES: usize = 128 << 10;
+pub(super) const STAGED_BATCH_BYTES: usize = 128 << 10;
 
 /// The columns of a run: the output columns, then those that only the pipeline sees.
 #[derive(Debug, Clone)]
@@ -42,6 +44,7 @@ impl RunColumns {
         add("#day", DataType::Date32);
         add("#key", DataType::Binary);
         add("#row", DataType::UInt64);
+        add("#split", DataType::UInt32);
         if keeps_raw {
             add("#raw", DataType::Binary);
             add("#raw_offset", DataType::UInt64);
@@ -53,6 +56,11 @@ impl RunColumns {
     /// Indices of the output columns.
     pub(super) fn output(&self) -> Vec<usize> {
         (0..self.output).collect()
+    }
+
+    /// Indices of all columns.
+    pub(super) fn all(&self) -> Vec<usize> {
+        (0..self.schema.fields().len()).collect()
     }
 
     fn days<'a>(&self, rows: &'a RecordBatch) -> &'a Date32Array {
@@ -69,11 +77,16 @@ impl RunColumns {
         rows.column(self.output + 2).as_primitive::<UInt64Type>()
     }
 
+    /// Splits of a run's rows.
+    pub(super) fn splits<'a>(&self, rows: &'a RecordBatch) -> &'a UInt32Array {
+        rows.column(self.output + 3).as_primitive::<UInt32Type>()
+    }
+
     /// Source bytes and their offset of one row of a run, when they travel along.
     pub(super) fn raw<'a>(&self, rows: &'a RecordBatch, row: usize) -> Option<(&'a [u8], u64)> {
         self.keeps_raw.then(|| {
-            let bytes = rows.column(self.output + 3).as_binary::<i32>().value(row);
-            (bytes, rows.column(self.output + 4).as_primitive::<UInt64Type>().value(row))
+            let bytes = rows.column(self.output + 4).as_binary::<i32>().value(row);
+            (bytes, rows.column(self.output + 5).as_primitive::<UInt64Type>().value(row))
         })
     }
 
@@ -83,8 +96,13 @@ impl RunColumns {
             .or_err(ErrorKind::Unexpected, "a batch does not have the contract's columns")
     }
 
-    /// The candidates of a batch, with the hidden columns.
-    pub(super) fn of_routed(&self, routed: &Routed, keys: &BinaryArray) -> Result<RecordBatch> {
+    /// The candidates of a batch of `split`, with the hidden columns.
+    pub(super) fn of_routed(
+        &self,
+        routed: &Routed,
+        split: SplitId,
+        keys: &BinaryArray,
+    ) -> Result<RecordBatch> {
         let batch = &routed.batch;
         let rows = routed.rows_with(Verdict::Candidate);
         let days = batch.business_dates.as_ref().ok_or_else(|| {
@@ -95,6 +113,7 @@ impl RunColumns {
         columns.push(Arc::new(keys.clone()));
         let ordinals = (batch.first_row..).take(batch.num_rows());
         columns.push(Arc::new(UInt64Array::from_iter_values(ordinals)));
+        columns.push(Arc::new(UInt32Array::from_value(split.0, batch.num_rows())));
         if self.keeps_raw {
             columns.extend(raw_columns(routed));
         }
@@ -115,6 +134,48 @@ fn raw_columns(routed: &Routed) -> [ArrayRef; 2] {
     });
     let offsets = (0..routed.verdicts.len()).map(|row| raw.row_offset_bytes(row));
     [Arc::new(bytes.finish()), Arc::new(UInt64Array::from_iter_values(offsets))]
+}
+
+/// A run on its way to a file: in small batches, cut at the borders of days.
+pub(super) struct RunWriter {
+    file: StagedWriter,
+    days: Vec<DaySegment>,
+    batches: usize,
+}
+
+impl RunWriter {
+    /// Begins the run `name` in `dir`.
+    pub(super) fn create(dir: &Path, name: String, columns: &RunColumns) -> Result<Self> {
+        let file = StagedWriter::create(dir, name, &columns.schema)?;
+        Ok(Self { file, days: Vec::new(), batches: 0 })
+    }
+
+    /// Appends rows of `day`, each of about `row_bytes`. They come after all rows before, by day
+    /// and key.
+    pub(super) fn write(&mut self, day: i32, rows: &RecordBatch, row_bytes: usize) -> Result<()> {
+        let batch_rows = (STAGED_BATCH_BYTES / row_bytes.max(1)).clamp(1, MAX_BATCH_ROWS);
+        let batches = rows.num_rows().div_ceil(batch_rows);
+        for batch in 0..batches {
+            let first = batch * batch_rows;
+            self.file.write(&rows.slice(first, batch_rows.min(rows.num_rows() - first)))?;
+        }
+        match self.days.last_mut() {
+            Some(segment) if segment.day == day => segment.batches += batches,
+            _ => self.days.push(DaySegment { day, first_batch: self.batches, batches }),
+        }
+        self.batches += batches;
+        Ok(())
+    }
+
+    /// Ends the run and makes it durable.
+    pub(super) fn finish(self) -> Result<StagedRun> {
+        Ok(StagedRun { file: self.file.finish()?, days: self.days })
+    }
+
+    /// Ends a run that nobody needs after a crash.
+    pub(super) fn finish_passing(self) -> Result<StagedRun> {
+        Ok(StagedRun { file: self.file.finish_passing()?, days: self.days })
+    }
 }
 
 /// Runs of one split in the making.
@@ -150,24 +211,17 @@ impl RunBuilder {
             return Ok(());
         }
         let name = format!("run-{:03}.arrow", self.runs.len());
-        let mut file = StagedWriter::create(dir, name, &self.columns.schema)?;
+        let mut run = RunWriter::create(dir, name, &self.columns)?;
         let order = self.sorted();
-        let row_bytes = (self.bytes / order.len().max(1)).max(1);
-        let batch_rows = (MAX_BATCH_BYTES / row_bytes).clamp(1, MAX_BATCH_ROWS);
+        let row_bytes = self.bytes / order.len().max(1);
         let places: Vec<_> = order.iter().map(|place| (place.batch, place.row)).collect();
         let rows = self.columns.batch(gather(std::mem::take(&mut self.held), &places)?)?;
-        let mut days = Vec::new();
-        let (mut first_row, mut first_batch) = (0, 0);
+        let mut first_row = 0;
         for of_day in order.chunk_by(|a, b| a.day == b.day) {
-            let batches = of_day.len().div_ceil(batch_rows);
-            for batch in of_day.chunks(batch_rows) {
-                file.write(&rows.slice(first_row, batch.len()))?;
-                first_row += batch.len();
-            }
-            days.push(DaySegment { day: of_day[0].day, first_batch, batches });
-            first_batch += batches;
+            run.write(of_day[0].day, &rows.slice(first_row, of_day.len()), row_bytes)?;
+            first_row += of_day.len();
         }
-        self.runs.push(StagedRun { file: file.finish()?, days });
+        self.runs.push(run.finish()?);
         self.bytes = 0;
         Ok(())
     }

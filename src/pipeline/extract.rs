@@ -18,16 +18,11 @@ use crate::state::{Checkpoint, Staging};
 use crate::telemetry::Progress;
 use crate::transform::Steps;
 
+use super::budget;
 use super::intake::Intake;
 use super::live;
 use super::route::{ExclusionNames, Routed, route};
 use super::spill::{Spill, SpillRules};
-
-/// Parts of the memory budget that a worker's buffers divide into: what it holds, what it sorts,
-/// the page it reads, the batch it decodes, and as much again for the allocator.
-const SHARES_PER_WORKER: u64 = 6;
-const MIN_SPILL_BYTES: u64 = 8 << 20;
-const MAX_SPILL_BYTES: u64 = 256 << 20;
 
 /// What every worker of the first half draws on.
 pub(super) struct Extraction<'a> {
@@ -198,12 +193,10 @@ impl<'a> SplitReading<'a> {
     }
 }
 
-/// Bytes that one worker may hold in memory. It may have several live splits open, which share
-/// them.
+/// Bytes that one split may hold in memory. A worker may have several live ones open, which share
+/// its part.
 pub(super) fn spill_bytes(plan: &Plan) -> usize {
-    let workers = u64::try_from(plan.threads.max(1)).unwrap_or(u64::MAX);
-    let share = plan.memory_bytes / workers.saturating_mul(SHARES_PER_WORKER);
-    let share = share.clamp(MIN_SPILL_BYTES, MAX_SPILL_BYTES);
     let open = if plan.is_live() { live::OPEN_SPLITS as u64 } else { 1 };
-    usize::try_from(share / open).unwrap_or(usize::MAX)
+    usize::try_from(budget::part_bytes(plan.memory_bytes, plan.threads) / open)
+        .unwrap_or(usize::MAX)
 }

@@ -2,7 +2,7 @@
 //! to decide between copies without the row itself.
 //!
 //! Rows are dealt into buckets by a hash of the key, a batch a bucket, so that copies meet
-//! within one bucket however many splits there are, and only one bucket is in memory at once.
+//! within one bucket however many splits there are, and only one bucket is looked at at once.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,6 @@ use arrow::array::{
     ArrayBuilder, ArrayRef, BinaryBuilder, Date32Builder, Int64Builder, RecordBatch, UInt16Builder,
     UInt32Array, UInt64Builder,
 };
-use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::error::{ErrorKind, Result, ResultExt};
@@ -130,30 +129,32 @@ impl Bucket {
     }
 }
 
-/// Every entry of bucket `index` over all splits, with the split as last column; `files` picks
-/// the index among the files of a checkpoint.
+/// The entries of bucket `index` over all splits, a batch for each staged file, with the split as
+/// last column; `files` picks the index among the files of a checkpoint.
 pub(super) fn bucket<'a>(
-    staging: &Staging,
+    staging: &'a Staging,
     checkpoints: &'a [Checkpoint],
-    files: impl Fn(&'a Checkpoint) -> &'a [StagedFile],
+    files: impl Fn(&'a Checkpoint) -> &'a [StagedFile] + 'a,
     index: usize,
-) -> Result<RecordBatch> {
-    let mut batches = Vec::new();
-    let schema = with_split(&staged_schema());
-    for checkpoint in checkpoints {
-        let dir = staging.split_dir(checkpoint.split.id);
-        for file in files(checkpoint) {
-            let rows = StagedReader::open(&dir, file)?.batch(index)?;
-            let split = UInt32Array::from_value(checkpoint.split.id.0, rows.num_rows());
-            let mut columns = rows.columns().to_vec();
-            columns.push(Arc::new(split));
-            batches.push(
-                RecordBatch::try_new(Arc::clone(&schema), columns)
-                    .or_err(ErrorKind::Unexpected, "could not read a key index")?,
-            );
-        }
-    }
-    concat_batches(&schema, &batches).or_err(ErrorKind::Unexpected, "could not join a key index")
+) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
+    let files = checkpoints.iter().flat_map(move |checkpoint| {
+        files(checkpoint).iter().map(move |file| (checkpoint.split.id, file))
+    });
+    files.map(move |(split, file)| {
+        let rows = StagedReader::open(&staging.split_dir(split), file)?.batch(index)?;
+        let splits = UInt32Array::from_value(split.0, rows.num_rows());
+        let mut columns = rows.columns().to_vec();
+        columns.push(Arc::new(splits));
+        RecordBatch::try_new(bucket_schema(), columns)
+            .or_err(ErrorKind::Unexpected, "could not read a key index")
+    })
+}
+
+/// The schema of what [`bucket`] gives.
+pub(super) fn bucket_schema() -> SchemaRef {
+    let mut fields = staged_schema().fields().to_vec();
+    fields.push(Arc::new(Field::new("split", DataType::UInt32, true)));
+    Arc::new(Schema::new(fields))
 }
 
 fn staged_schema() -> SchemaRef {
@@ -165,12 +166,6 @@ fn staged_schema() -> SchemaRef {
         Field::new("day", DataType::Date32, true),
         Field::new("written_at", DataType::Int64, true),
     ]))
-}
-
-fn with_split(schema: &Schema) -> SchemaRef {
-    let mut fields = schema.fields().to_vec();
-    fields.push(Arc::new(Field::new("split", DataType::UInt32, true)));
-    Arc::new(Schema::new(fields))
 }
 
 fn bucket_of(key: &[u8]) -> usize {

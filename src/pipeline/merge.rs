@@ -1,48 +1,38 @@
 //! The second half of a run: each day's sorted runs become one stream of rows in key order.
 //!
-//! Owns the k-way merge and its accounting: every staged candidate is emitted, dropped as an
-//! older copy, or left out or refused by a rule over several rows. Does not own what is done with the
-//! stream.
+//! Owns the accounting of the merge: every staged candidate is given, dropped as an older copy, or
+//! left out or refused by a rule over several rows. Does not own what is done with the stream.
 
-use std::cmp::Ordering;
-use std::collections::binary_heap::PeekMut;
-use std::collections::{BTreeMap, BinaryHeap};
+mod chunk;
+mod passes;
+mod runs;
 
-use arrow::array::{Array, BinaryArray, RecordBatch, UInt64Array};
-use arrow::compute::interleave_record_batch;
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::catalog::Contract;
-use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{SplitId, Sums};
 use crate::state::{Checkpoint, Staging};
 use crate::transform::output_rows;
 
 use super::candidates::RunColumns;
-use super::keys::key_prefix;
 use super::row_set::{RowSet, SplitRows};
-use super::staged::StagedReader;
 
-/// Rows of an emitted batch, or fewer when they are large.
-const MAX_BATCH_ROWS: usize = 8192;
-const MAX_BATCH_BYTES: usize = 16 << 20;
+use chunk::Chunk;
+use runs::{DayRun, SortedRows};
+
+pub(super) use runs::MergedRow;
 
 /// What a day's merge did.
 #[derive(Debug, Clone)]
 pub(super) struct Merged {
-    /// Rows emitted, by split.
+    /// Rows given, by split.
     pub(super) emitted: BTreeMap<SplitId, u64>,
-    /// Sums over the rows that were not emitted.
+    /// Sums over the rows that were not.
     pub(super) struck_sums: Sums,
-}
-
-/// A row that a rule over several rows refuses, where the merge stands on it.
-pub(super) struct RefusedRow<'a> {
-    pub(super) split: SplitId,
-    pub(super) row: u64,
-    /// Batch of the run, and the row within it.
-    pub(super) rows: &'a RecordBatch,
-    pub(super) index: usize,
 }
 
 /// What the merges of all days draw on.
@@ -59,246 +49,121 @@ pub(super) struct Extracted<'a> {
     pub(super) refused: &'a RowSet,
     /// SHA-256 of the rate file that amounts were converted by.
     pub(super) fx_table: Option<&'a str>,
+    /// Runs that a day may read side by side.
+    pub(super) fan_in: usize,
 }
 
-/// Merges the runs of `day`: output rows in key order go to `emit`, refused ones to `refuse`.
-///
-/// # Errors
-/// From the staging place, and whatever `emit` and `refuse` give.
-pub(super) fn merge_day(
-    day: i32,
-    extracted: Extracted<'_>,
-    mut emit: impl FnMut(&RecordBatch) -> Result<()>,
-    mut refuse: impl FnMut(&RefusedRow<'_>) -> Result<()>,
-) -> Result<Merged> {
-    let contract = extracted.contract;
-    let columns = RunColumns::new(contract);
-    let mut cursors = open_cursors(day, extracted)?;
-    let mut heap: BinaryHeap<Head> = BinaryHeap::with_capacity(cursors.len());
-    for (index, cursor) in cursors.iter_mut().enumerate() {
-        heap.extend(cursor.next_batch(&columns)?.map(|batch| batch.head(index, cursor.split)));
-    }
-    let mut chunk = Chunk::new(contract, &columns, cursors.len());
-    let mut emitted = vec![0_u64; cursors.len()];
-    let mut merged =
-        Merged { emitted: BTreeMap::new(), struck_sums: Sums::new(&contract.output_schema()) };
-    while let Some(mut head) = heap.peek_mut() {
-        let cursor = &mut cursors[head.cursor];
-        let ordinal = head.ordinals.value(head.row);
-        let rows = cursor.current()?;
-        if cursor.older.contains(ordinal) || cursor.left_out.contains(ordinal) {
-            merged.struck_sums.add_row(rows, head.row);
-        } else if cursor.refused.contains(ordinal) {
-            merged.struck_sums.add_row(rows, head.row);
-            refuse(&RefusedRow { split: cursor.split, row: ordinal, rows, index: head.row })?;
-        } else {
-            emitted[head.cursor] += 1;
-            chunk.push(head.cursor, rows, head.row);
-            if chunk.is_full() {
-                emit(&chunk.take()?)?;
-            }
-        }
-        if !head.advance() {
-            chunk.leave_batch(head.cursor);
-            match cursor.next_batch(&columns)? {
-                Some(batch) => *head = batch.head(head.cursor, cursor.split),
-                None => drop(PeekMut::pop(head)),
-            }
-        }
-    }
-    if !chunk.is_empty() {
-        emit(&chunk.take()?)?;
-    }
-    for (cursor, rows) in cursors.iter().zip(emitted).filter(|(_, rows)| *rows > 0) {
-        *merged.emitted.entry(cursor.split).or_default() += rows;
-    }
-    Ok(merged)
+/// The merge of one day: its rows in key order, a batch at a time.
+pub(super) struct DayMerge<'a> {
+    rows: SortedRows,
+    chunk: Chunk,
+    output: SchemaRef,
+    /// Ascending by number.
+    splits: Vec<OfSplit<'a>>,
+    /// Runs that were made to be merged here.
+    passing: Vec<DayRun>,
+    struck_sums: Sums,
 }
 
-/// A run, read batch by batch as far as its segment of the day goes.
-struct Cursor<'a> {
-    split: SplitId,
-    reader: StagedReader,
-    next: usize,
-    end: usize,
-    current: Option<RecordBatch>,
+/// What is known of the rows of a split, and how many were given.
+struct OfSplit<'a> {
+    id: SplitId,
     older: SplitRows<'a>,
     left_out: SplitRows<'a>,
     refused: SplitRows<'a>,
+    emitted: u64,
 }
 
-fn open_cursors(day: i32, extracted: Extracted<'_>) -> Result<Vec<Cursor<'_>>> {
-    let Extracted { staging, checkpoints, older, left_out, refused, .. } = extracted;
-    let mut cursors = Vec::new();
-    for checkpoint in checkpoints {
-        let split = checkpoint.split.id;
-        let dir = staging.split_dir(split);
-        for run in &checkpoint.runs {
-            for segment in run.days.iter().filter(|segment| segment.day == day) {
-                cursors.push(Cursor {
-                    split,
-                    reader: StagedReader::open(&dir, &run.file)?,
-                    next: segment.first_batch,
-                    end: segment.first_batch + segment.batches,
-                    current: None,
-                    older: older.of_split(split),
-                    left_out: left_out.of_split(split),
-                    refused: refused.of_split(split),
-                });
+impl<'a> DayMerge<'a> {
+    /// Opens the runs of `day`. When there are more than may be read side by side, some are merged
+    /// first.
+    ///
+    /// # Errors
+    /// From the staging place.
+    pub(super) fn open(day: i32, extracted: Extracted<'a>) -> Result<Self> {
+        let Extracted { contract, staging, checkpoints, older, left_out, refused, .. } = extracted;
+        let columns = RunColumns::new(contract);
+        let runs = runs_of_day(day, extracted);
+        let runs = passes::at_most(extracted.fan_in, day, runs, &columns, staging)?;
+        let rows = SortedRows::open(&runs, &columns)?;
+        let splits = checkpoints.iter().map(|checkpoint| {
+            let id = checkpoint.split.id;
+            let [older, left_out, refused] = [older, left_out, refused].map(|set| set.of_split(id));
+            OfSplit { id, older, left_out, refused, emitted: 0 }
+        });
+        let mut splits: Vec<_> = splits.collect();
+        splits.sort_by_key(|split| split.id);
+        Ok(Self {
+            chunk: Chunk::new(columns.output(), rows.runs()),
+            rows,
+            output: contract.output_schema(),
+            splits,
+            passing: runs.into_iter().filter(|run| run.is_passing).collect(),
+            struck_sums: Sums::new(&contract.output_schema()),
+        })
+    }
+
+    /// The next output rows; none when there are no more. Rows that a rule over several rows refuses
+    /// go to `refuse`.
+    ///
+    /// # Errors
+    /// From the staging place, and whatever `refuse` gives.
+    pub(super) fn next_batch(
+        &mut self,
+        mut refuse: impl FnMut(&MergedRow<'_>) -> Result<()>,
+    ) -> Result<Option<RecordBatch>> {
+        while !self.chunk.is_full()
+            && let Some(row) = self.rows.next()?
+        {
+            let split = of_split(&mut self.splits, row.split)?;
+            if split.older.contains(row.row) || split.left_out.contains(row.row) {
+                self.struck_sums.add_row(row.rows, row.index);
+            } else if split.refused.contains(row.row) {
+                self.struck_sums.add_row(row.rows, row.index);
+                refuse(&row)?;
+            } else {
+                split.emitted += 1;
+                self.chunk.push(&row);
             }
         }
-    }
-    Ok(cursors)
-}
-
-impl Cursor<'_> {
-    fn next_batch(&mut self, columns: &RunColumns) -> Result<Option<BatchColumns>> {
-        if self.next == self.end {
-            self.current = None;
+        if self.chunk.is_empty() {
             return Ok(None);
         }
-        let rows = self.reader.batch(self.next)?;
-        self.next += 1;
-        let batch =
-            BatchColumns { keys: columns.keys(&rows).clone(), rows: columns.rows(&rows).clone() };
-        self.current = Some(rows);
-        Ok(Some(batch))
+        output_rows(&self.chunk.take()?, &self.output).map(Some)
     }
 
-    fn current(&self) -> Result<&RecordBatch> {
-        self.current
-            .as_ref()
-            .ok_or_else(|| Error::new(ErrorKind::Unexpected, "a run ended before its day did"))
-    }
-}
-
-/// The columns of a batch that order it.
-struct BatchColumns {
-    keys: BinaryArray,
-    rows: UInt64Array,
-}
-
-impl BatchColumns {
-    fn head(self, cursor: usize, split: SplitId) -> Head {
-        let prefix = key_prefix(self.keys.value(0));
-        Head { keys: self.keys, ordinals: self.rows, row: 0, prefix, split, cursor }
+    /// How the rows were accounted for, once all of them are given.
+    ///
+    /// # Errors
+    /// From the staging place, which is left as it was found.
+    pub(super) fn finish(self) -> Result<Merged> {
+        drop(self.rows);
+        self.passing.iter().try_for_each(DayRun::remove)?;
+        let given = self.splits.iter().filter(|split| split.emitted > 0);
+        let emitted = given.map(|split| (split.id, split.emitted)).collect();
+        Ok(Merged { emitted, struck_sums: self.struck_sums })
     }
 }
 
-/// Where a cursor stands; the least one is the greatest of the heap.
-struct Head {
-    keys: BinaryArray,
-    ordinals: UInt64Array,
-    row: usize,
-    prefix: u128,
-    split: SplitId,
-    cursor: usize,
+fn of_split<'s, 'a>(splits: &'s mut [OfSplit<'a>], id: SplitId) -> Result<&'s mut OfSplit<'a>> {
+    let index = splits.binary_search_by_key(&id, |split| split.id).map_err(|_| {
+        Error::new(ErrorKind::Unexpected, "a staged row names no split").with("split", id.0)
+    })?;
+    Ok(&mut splits[index])
 }
 
-impl Head {
-    /// Goes to the next row of the batch, if there is one.
-    fn advance(&mut self) -> bool {
-        self.row += 1;
-        let has_next = self.row < self.keys.len();
-        if has_next {
-            self.prefix = key_prefix(self.keys.value(self.row));
-        }
-        has_next
-    }
-
-    fn position(&self) -> (&[u8], SplitId, u64) {
-        (self.keys.value(self.row), self.split, self.ordinals.value(self.row))
-    }
-}
-
-impl Ord for Head {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_prefix = other.prefix.cmp(&self.prefix);
-        by_prefix.then_with(|| other.position().cmp(&self.position()))
-    }
-}
-
-impl PartialOrd for Head {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Head {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Head {}
-
-/// Rows picked for the next emitted batch, and the staged batches they lie in.
-struct Chunk {
-    output: SchemaRef,
-    output_columns: Vec<usize>,
-    batches: Vec<RecordBatch>,
-    /// Place in `batches` of each cursor's current batch, and the bytes of a row in it.
-    places: Vec<Option<(usize, usize)>>,
-    picked: Vec<(usize, usize)>,
-    /// Bytes of the picked rows, taking those of one batch as equally large.
-    bytes: usize,
-}
-
-impl Chunk {
-    fn new(contract: &Contract, columns: &RunColumns, cursors: usize) -> Self {
-        Self {
-            output: contract.output_schema(),
-            output_columns: columns.output(),
-            batches: Vec::new(),
-            places: vec![None; cursors],
-            picked: Vec::with_capacity(MAX_BATCH_ROWS),
-            bytes: 0,
+fn runs_of_day(day: i32, extracted: Extracted<'_>) -> Vec<DayRun> {
+    let mut found = Vec::new();
+    for checkpoint in extracted.checkpoints {
+        let dir = extracted.staging.split_dir(checkpoint.split.id);
+        for run in &checkpoint.runs {
+            found.extend(run.days.iter().filter(|segment| segment.day == day).map(|segment| {
+                let (dir, file) = (dir.clone(), run.file.clone());
+                DayRun { dir, file, segment: *segment, is_passing: false }
+            }));
         }
     }
-
-    fn push(&mut self, cursor: usize, rows: &RecordBatch, row: usize) {
-        let (place, row_bytes) = *self.places[cursor].get_or_insert_with(|| {
-            self.batches.push(rows.clone());
-            (self.batches.len() - 1, data_bytes(rows) / rows.num_rows())
-        });
-        self.picked.push((place, row));
-        self.bytes += row_bytes;
-    }
-
-    fn leave_batch(&mut self, cursor: usize) {
-        self.places[cursor] = None;
-    }
-
-    fn is_full(&self) -> bool {
-        self.picked.len() == MAX_BATCH_ROWS || self.bytes >= MAX_BATCH_BYTES
-    }
-
-    fn is_empty(&self) -> bool {
-        self.picked.is_empty()
-    }
-
-    /// The picked rows as output rows.
-    fn take(&mut self) -> Result<RecordBatch> {
-        let doing = "could not merge runs";
-        let batches = std::mem::take(&mut self.batches);
-        let batches: Vec<RecordBatch> = (batches.iter())
-            .map(|rows| rows.project(&self.output_columns))
-            .collect::<Result<_, _>>()
-            .or_err(ErrorKind::Unexpected, doing)?;
-        let rows = interleave_record_batch(&batches.iter().collect::<Vec<_>>(), &self.picked)
-            .or_err(ErrorKind::Unexpected, doing)?;
-        self.places.fill(None);
-        self.picked.clear();
-        self.bytes = 0;
-        output_rows(&rows, &self.output)
-    }
-}
-
-/// Bytes of the values of a batch. The size of its buffers says nothing: those of a staged batch are
-/// all cut from one, which would count for each column.
-fn data_bytes(rows: &RecordBatch) -> usize {
-    let columns = rows.columns().iter().map(|column| column.to_data().get_slice_memory_size());
-    columns.filter_map(Result::ok).sum()
+    found
 }
 
 #[cfg(test)]

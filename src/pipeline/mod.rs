@@ -4,6 +4,7 @@
 //! runs, set-wide decisions, the merge, the ledger, the gate. Does not own reading, decoding,
 //! judging, file formats or the commit itself.
 
+mod budget;
 mod candidates;
 mod commit;
 mod deletions;
@@ -83,7 +84,7 @@ use route::ExclusionNames;
 use row_set::RowSet;
 use set_wide::{NotUnique, Struck};
 use settle::Standing;
-use write::WrittenDay;
+use write::{Writing, WrittenDay};
 
 /// How a plan is run.
 #[derive(Debug, Clone, Copy)]
@@ -118,7 +119,7 @@ fn in_a_run<T: Send>(
     options: Options,
     work: impl FnOnce(&Running<'_>, Option<&Target>) -> Result<T> + Send,
 ) -> Result<T> {
-    let runtime = start_runtime()?;
+    let runtime = start_runtime_with(plan.threads)?;
     let workers = rayon::ThreadPoolBuilder::new()
         .num_threads(plan.threads)
         .thread_name(|index| format!("worker-{index}"))
@@ -288,16 +289,17 @@ impl Running<'_> {
             left_out: &decided.left_out,
             refused: &decided.refused,
             fx_table: self.rates.as_deref().map(|rates| rates.sha256.as_str()),
+            fan_in: budget::fan_in(plan.memory_bytes, plan.threads),
         };
-        let days = write::write_days(
+        let writing = Writing {
             plan,
             extracted,
-            &decided.not_unique,
-            &decided.days,
-            &destination,
-            &self.run_id,
+            not_unique: &decided.not_unique,
+            destination: &destination,
+            run_id: &self.run_id,
             progress,
-        )?;
+        };
+        let days = writing.days(&decided.days)?;
         let privacy = privacy::record(&plan.contract, &self.privacy, &days, &decided.ledger);
         privacy::require_k(privacy.as_ref())?;
         let rejects = refused::of_splits(staging, &decided.checkpoints, &decided.older.rows)
@@ -438,10 +440,15 @@ fn written_by_split(days: &[WrittenDay]) -> BTreeMap<SplitId, u64> {
     written
 }
 
-/// Asynchronous reads and uploads run here; two threads move bytes, the work is done elsewhere.
+/// A runtime for commands that do little but wait for a store.
 fn start_runtime() -> Result<Runtime> {
+    start_runtime_with(2)
+}
+
+/// Asynchronous reads and uploads run here. Its threads move bytes; the work is done elsewhere.
+fn start_runtime_with(threads: usize) -> Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(threads.max(1))
         .thread_name("store")
         .enable_all()
         .build()

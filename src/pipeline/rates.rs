@@ -143,16 +143,21 @@ impl Conversions {
         Self { columns, uses: BTreeMap::new() }
     }
 
-    /// Counts rows of `day`.
+    /// Counts rows of `day`. Neighbours are often of one currency and rate: they are counted
+    /// together.
     pub(super) fn count(&mut self, day: i32, rows: &RecordBatch) {
         for (currency, rate_date) in &self.columns {
             let currencies = rows.column(*currency).as_string::<i32>();
             let rate_days = rows.column(*rate_date).as_primitive::<Date32Type>();
-            for row in (0..rows.num_rows()).filter(|row| rate_days.is_valid(*row)) {
-                let rate_day = rate_days.value(row);
+            let converted = (0..rows.num_rows()).filter(|row| rate_days.is_valid(*row));
+            let kinds: Vec<(i32, &str)> =
+                converted.map(|row| (rate_days.value(row), currencies.value(row))).collect();
+            for stretch in kinds.chunk_by(|a, b| a == b) {
+                let (rate_day, currency) = stretch[0];
                 let Some(date) = date_of_days(rate_day) else { continue };
-                let used = CurrencyUse::row(date, day.abs_diff(rate_day));
-                add(&mut self.uses, currencies.value(row), &used);
+                let rows = stretch.len() as u64;
+                let used = CurrencyUse::rows(rows, date, day.abs_diff(rate_day));
+                add(&mut self.uses, currency, &used);
             }
         }
     }

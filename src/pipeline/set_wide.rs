@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Date32Type, UInt16Type, UInt32Type, UInt64Type};
 use rayon::prelude::*;
 
@@ -39,11 +39,13 @@ pub(super) fn older_copies(
     names: &ExclusionNames,
 ) -> Result<Struck> {
     let keys = [column::KEY, column::VERSION, column::SPLIT, column::ROW];
-    let found = per_bucket(
+    per_bucket(
         |index| key_index::bucket(staging, checkpoints, |c| &c.indexes, index),
         |rows| frames::older_copies(&project(&deletions::with_versions(rows)?, &keys)?),
-    )?;
-    Ok(Struck::collect(found, &RowSet::default(), names))
+        &BTreeSet::new(),
+        &RowSet::default(),
+        names,
+    )
 }
 
 /// Finds, for each unique rule in the contract's order, the candidates that share a value with
@@ -68,13 +70,13 @@ pub(super) fn not_unique(
     let mut found = Vec::with_capacity(rules.len());
     for index in order {
         let rule = &rules[index];
-        let files = |c| unique_files(c, index);
-        let mut shared = per_bucket(
-            |bucket| without(&key_index::bucket(staging, checkpoints, files, bucket)?, older),
-            |rows| frames::shared_values(&values(rows)?),
-        )?;
-        shared.iter_mut().for_each(|rows| rows.retain(|row| !standing.contains(&row.split)));
-        let struck = Struck::collect(shared, &taken, names);
+        let entries = |bucket| {
+            let entries =
+                key_index::bucket(staging, checkpoints, move |c| unique_files(c, index), bucket);
+            entries.map(|rows| without(&rows?, older))
+        };
+        let shared = |rows: &RecordBatch| frames::shared_values(&values(rows)?);
+        let struck = per_bucket(entries, shared, standing, &taken, names)?;
         if rule.severity != Severity::Warn {
             taken.union(&struck.rows);
         }
@@ -105,34 +107,57 @@ fn unique_files(checkpoint: &Checkpoint, rule: usize) -> &[crate::state::StagedF
 }
 
 /// The rows that `strike` finds among the entries of each bucket whose key stands more than once.
-fn per_bucket(
-    read: impl Fn(usize) -> Result<RecordBatch> + Sync,
+/// Those of splits in `standing` stay; those in `already_counted` are not tallied.
+fn per_bucket<I: Iterator<Item = Result<RecordBatch>>>(
+    read: impl Fn(usize) -> I + Sync,
     strike: impl Fn(&RecordBatch) -> Result<RecordBatch> + Sync,
-) -> Result<Vec<Vec<StruckRow>>> {
-    (0..BUCKETS)
-        .into_par_iter()
-        .map(|index| {
-            let entries = repeated(&read(index)?)?;
-            if entries.num_rows() == 0 {
-                return Ok(Vec::new());
-            }
-            Ok(struck_rows(&entries, &strike(&entries)?))
-        })
-        .collect()
+    standing: &BTreeSet<SplitId>,
+    already_counted: &RowSet,
+    names: &ExclusionNames,
+) -> Result<Struck> {
+    let of_bucket = |index| {
+        let entries = repeated(|| read(index))?;
+        if entries.num_rows() == 0 {
+            return Ok(Struck::default());
+        }
+        let mut struck = struck_rows(&entries, &strike(&entries)?);
+        struck.retain(|row| !standing.contains(&row.split));
+        Ok(Struck::of_bucket(&struck, already_counted, names))
+    };
+    let struck = (0..BUCKETS).into_par_iter().map(of_bucket);
+    struck.try_reduce(Struck::default, |left, right| Ok(left.and(right)))
 }
 
 /// The entries whose key may stand in another one too. Most keys stand once, and to compare keys
-/// takes many times the memory and the time of their hashes.
-fn repeated(entries: &RecordBatch) -> Result<RecordBatch> {
-    let keys = entries.column(column::KEY).as_binary::<i32>();
-    let hashes: Vec<u64> = (0..keys.len()).map(|i| key_index::hash(keys.value(i))).collect();
-    let mut sorted = hashes.clone();
-    sorted.sort_unstable();
+/// takes many times the memory and the time of their hashes; so the bucket is read for its hashes,
+/// and again for the entries of those that were found twice.
+fn repeated<I: Iterator<Item = Result<RecordBatch>>>(read: impl Fn() -> I) -> Result<RecordBatch> {
+    let mut hashes = Vec::new();
+    for entries in read() {
+        hashes.extend(key_hashes(&entries?));
+    }
+    hashes.sort_unstable();
     let repeated: HashSet<u64> =
-        (sorted.windows(2)).filter_map(|pair| (pair[0] == pair[1]).then_some(pair[0])).collect();
-    let keep = hashes.iter().map(|hash| Some(repeated.contains(hash))).collect();
-    filter_record_batch(entries, &keep).or_err(ErrorKind::Unexpected, "could not read a key index")
+        (hashes.windows(2)).filter_map(|pair| (pair[0] == pair[1]).then_some(pair[0])).collect();
+    drop(hashes);
+    let with_repeated = |entries: Result<RecordBatch>| {
+        let entries = entries?;
+        let keep = key_hashes(&entries).map(|hash| Some(repeated.contains(&hash))).collect();
+        filter_record_batch(&entries, &keep).or_err(ErrorKind::Unexpected, READING)
+    };
+    let entries = match repeated.is_empty() {
+        true => Vec::new(),
+        false => read().map(with_repeated).collect::<Result<Vec<_>>>()?,
+    };
+    concat_batches(&key_index::bucket_schema(), &entries).or_err(ErrorKind::Unexpected, READING)
 }
+
+fn key_hashes(entries: &RecordBatch) -> impl Iterator<Item = u64> {
+    let keys = entries.column(column::KEY).as_binary::<i32>();
+    (0..keys.len()).map(|i| key_index::hash(keys.value(i)))
+}
+
+const READING: &str = "could not read a key index";
 
 /// A struck row with what was said of it before.
 struct StruckRow {
@@ -166,13 +191,13 @@ impl Struck {
         self.tallies.values().map(Verdicts::rows).sum()
     }
 
-    fn collect(
-        buckets: Vec<Vec<StruckRow>>,
+    fn of_bucket(
+        struck_rows: &[StruckRow],
         already_counted: &RowSet,
         names: &ExclusionNames,
     ) -> Self {
         let mut struck = Self::default();
-        for entry in buckets.into_iter().flatten() {
+        for entry in struck_rows {
             struck.rows.insert(entry.split, entry.row);
             if !already_counted.contains(entry.split, entry.row) {
                 let tally = struck.tallies.entry((entry.split, entry.day)).or_default();
@@ -181,17 +206,26 @@ impl Struck {
         }
         struck
     }
+
+    /// These rows and others.
+    fn and(mut self, others: Self) -> Self {
+        self.rows.union(&others.rows);
+        for (of, tally) in others.tallies {
+            self.tallies.entry(of).or_default().add(&tally);
+        }
+        self
+    }
 }
 
 /// Entries of a unique rule's index: what the index calls a key is the value.
 fn values(rows: &RecordBatch) -> Result<RecordBatch> {
     let columns = [("value", column::KEY), ("split", column::SPLIT), ("row", column::ROW)];
     let columns = columns.map(|(name, index)| (name, ArrayRef::clone(rows.column(index))));
-    RecordBatch::try_from_iter(columns).or_err(ErrorKind::Unexpected, "could not read a key index")
+    RecordBatch::try_from_iter(columns).or_err(ErrorKind::Unexpected, READING)
 }
 
 fn project(rows: &RecordBatch, columns: &[usize]) -> Result<RecordBatch> {
-    rows.project(columns).or_err(ErrorKind::Unexpected, "could not read a key index")
+    rows.project(columns).or_err(ErrorKind::Unexpected, READING)
 }
 
 fn without(rows: &RecordBatch, struck: &RowSet) -> Result<RecordBatch> {
@@ -200,5 +234,5 @@ fn without(rows: &RecordBatch, struck: &RowSet) -> Result<RecordBatch> {
     let keep = (splits.values().iter().zip(ordinals.values()))
         .map(|(split, row)| Some(!struck.contains(SplitId(*split), *row)))
         .collect();
-    filter_record_batch(rows, &keep).or_err(ErrorKind::Unexpected, "could not read a key index")
+    filter_record_batch(rows, &keep).or_err(ErrorKind::Unexpected, READING)
 }

@@ -137,7 +137,7 @@ impl<'a> Spill<'a> {
                 self.add_reject(routed, row);
             }
         }
-        let candidates = self.rules.columns.of_routed(routed, &keys)?;
+        let candidates = self.rules.columns.of_routed(routed, self.split.id, &keys)?;
         self.sums.add(&candidates);
         self.runs.push(candidates);
         add_entries(&mut self.index, routed, &keys, Some(&versions));

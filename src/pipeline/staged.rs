@@ -48,12 +48,24 @@ impl StagedWriter {
     /// # Errors
     /// `Permission` or `Transient` from the file system.
     pub(super) fn finish(self) -> Result<StagedFile> {
+        self.end(File::sync_all)
+    }
+
+    /// Ends a file that nobody needs after a crash: the system may keep it in memory.
+    ///
+    /// # Errors
+    /// `Permission` or `Transient` from the file system.
+    pub(super) fn finish_passing(self) -> Result<StagedFile> {
+        self.end(|_| Ok(()))
+    }
+
+    fn end(self, sync: impl FnOnce(&File) -> std::io::Result<()>) -> Result<StagedFile> {
         let Self { name, path, writer } = self;
         let buffered =
             writer.into_inner().map_err(|e| staging_error("end a staged file", &path, e))?;
         let finish = || -> std::io::Result<u64> {
             let file = buffered.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-            file.sync_all()?;
+            sync(&file)?;
             Ok(file.metadata()?.len())
         };
         let bytes = finish().map_err(|e| io_error("end a staged file", &path, e))?;
@@ -102,6 +114,15 @@ impl Iterator for StagedReader {
         let batch = self.reader.next()?;
         Some(batch.map_err(|e| staging_error("read a staged file", &self.path, e)))
     }
+}
+
+/// Removes `file` from `dir`.
+///
+/// # Errors
+/// `Permission` or `Transient` from the file system.
+pub(super) fn remove(dir: &Path, file: &StagedFile) -> Result<()> {
+    let path = dir.join(&file.name);
+    std::fs::remove_file(&path).map_err(|e| io_error("remove a staged file", &path, e))
 }
 
 fn staging_error(doing: &str, path: &Path, error: ArrowError) -> Error {

@@ -1,7 +1,7 @@
 //! Writing the merged days: every sink's files, and the rows that rules over several rows refuse.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -16,9 +16,10 @@ use crate::state::{StagedFile, Staging};
 use crate::telemetry::Progress;
 use crate::transform::tzdb_version;
 
+use super::budget;
 use super::candidates::RunColumns;
 use super::keys::KeyEncoder;
-use super::merge::{Extracted, Merged, RefusedRow, merge_day};
+use super::merge::{DayMerge, Extracted, Merged, MergedRow};
 use super::privacy::{DayPrivacy, DayTally};
 use super::rates::Conversions;
 use super::set_wide::NotUnique;
@@ -28,6 +29,7 @@ use super::staged::StagedWriter;
 const REJECT_BYTES: usize = 8 << 20;
 
 /// A day's files, and how its rows were accounted for.
+#[derive(Clone)]
 pub(super) struct WrittenDay {
     pub(super) day: i32,
     pub(super) files: Vec<WrittenFile>,
@@ -40,51 +42,80 @@ pub(super) struct WrittenDay {
     pub(super) privacy: Option<DayPrivacy>,
 }
 
-/// Writes the files of every day in `days` below the run's own prefix. Days are written side by
-/// side, and so are the sinks of one day; neither changes a byte.
-///
-/// # Errors
-/// `Interrupted` when the run was asked to stop; else from the staging place and the store.
-pub(super) fn write_days(
-    plan: &Plan,
-    extracted: Extracted<'_>,
-    not_unique: &[NotUnique],
-    days: &[i32],
-    destination: &Destination,
-    run_id: &str,
-    progress: &Progress,
-) -> Result<Vec<WrittenDay>> {
-    let metadata = FileMetadata::new(&plan.contract, tzdb_version(), extracted.fx_table);
-    let write_day = |&day: &i32| {
+/// What the days are written by.
+pub(super) struct Writing<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) extracted: Extracted<'a>,
+    pub(super) not_unique: &'a [NotUnique],
+    pub(super) destination: &'a Destination,
+    pub(super) run_id: &'a str,
+    pub(super) progress: &'a Progress,
+}
+
+impl Writing<'_> {
+    /// Writes the files of every day in `days` below the run's own prefix. As many days as the
+    /// budget allows are written side by side, and so are the sinks of one day; neither changes a
+    /// byte.
+    ///
+    /// # Errors
+    /// `Interrupted` when the run was asked to stop; else from the staging place and the store.
+    pub(super) fn days(&self, days: &[i32]) -> Result<Vec<WrittenDay>> {
+        let extracted = self.extracted;
+        let Plan { contract, memory_bytes, threads, sinks, .. } = self.plan;
+        let metadata = FileMetadata::new(contract, tzdb_version(), extracted.fx_table);
+        // Not an item for each day: a thread that waits for a part of one would begin another.
+        let next = AtomicUsize::new(0);
+        let one_after_another = |_| {
+            let mut written = Vec::new();
+            while let Some(day) = days.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let day = self.day(*day, &metadata);
+                written.push(day.inspect_err(|_| next.store(days.len(), Ordering::Relaxed))?);
+            }
+            Ok(written)
+        };
+        let at_once = budget::days_at_once(*memory_bytes, *threads, sinks).min(days.len());
+        let written = (0..at_once).into_par_iter().with_max_len(1).map(one_after_another);
+        let mut written = written.collect::<Result<Vec<_>>>()?.concat();
+        written.sort_by_key(|written| written.day);
+        Ok(written)
+    }
+
+    fn day(&self, day: i32, metadata: &FileMetadata) -> Result<WrittenDay> {
+        let Self { plan, extracted, destination, run_id, progress, .. } = *self;
         let date = date_of_days(day)
             .ok_or_else(|| Error::new(ErrorKind::Unexpected, "a day is beyond the calendar"))?;
         let mut writers = (plan.sinks.iter())
-            .map(|sink| DayWriter::new(sink, &plan.contract, &metadata, destination, run_id, date))
+            .map(|sink| DayWriter::new(sink, &plan.contract, metadata, destination, run_id, date))
             .collect::<Result<Vec<_>>>()?;
         let mut conversions = Conversions::new(&plan.contract);
         let mut privacy = DayTally::new(&plan.contract, plan.as_of)?;
-        let mut refused = RefusedOfDay::new(plan, extracted.staging, not_unique, day)?;
-        let merged = merge_day(
-            day,
-            extracted,
-            |rows| {
-                if progress.should_stop() {
-                    return Err(super::interrupted());
-                }
-                progress.rows_written.fetch_add(rows.num_rows() as u64, Ordering::Relaxed);
-                conversions.count(day, rows);
-                privacy.as_mut().map_or(Ok(()), |privacy| privacy.count(rows))?;
-                writers.par_iter_mut().try_for_each(|writer| writer.write(rows))
-            },
-            |row| refused.push(extracted, row),
-        )?;
+        let mut refused = RefusedOfDay::new(plan, extracted.staging, self.not_unique, day)?;
+        let mut merge = DayMerge::open(day, extracted)?;
+        let mut next = merge.next_batch(|row| refused.push(extracted, row))?;
+        while let Some(rows) = next {
+            if progress.should_stop() {
+                return Err(super::interrupted());
+            }
+            let (written, following) = rayon::join(
+                || writers.par_iter_mut().try_for_each(|writer| writer.write(&rows)),
+                || merge.next_batch(|row| refused.push(extracted, row)),
+            );
+            written?;
+            next = following?;
+            conversions.count(day, &rows);
+            privacy.as_mut().map_or(Ok(()), |privacy| privacy.count(&rows))?;
+            progress.rows_written.fetch_add(rows.num_rows() as u64, Ordering::Relaxed);
+        }
         let files = writers.into_par_iter().map(DayWriter::close).collect::<Result<Vec<_>>>()?;
-        let files = files.into_iter().flatten().collect();
-        let converted = conversions.finish();
-        let privacy = privacy.map(DayTally::finish);
-        Ok(WrittenDay { day, files, merged, refused: refused.finish()?, converted, privacy })
-    };
-    days.par_iter().with_max_len(1).map(write_day).collect()
+        Ok(WrittenDay {
+            day,
+            files: files.concat(),
+            merged: merge.finish()?,
+            refused: refused.finish()?,
+            converted: conversions.finish(),
+            privacy: privacy.map(DayTally::finish),
+        })
+    }
 }
 
 /// Rows of one day that rules over several rows refuse, on their way to a staged file.
@@ -116,7 +147,7 @@ impl<'a> RefusedOfDay<'a> {
         })
     }
 
-    fn push(&mut self, extracted: Extracted<'_>, refused: &RefusedRow<'_>) -> Result<()> {
+    fn push(&mut self, extracted: Extracted<'_>, refused: &MergedRow<'_>) -> Result<()> {
         let checkpoint = extracted.checkpoints.iter().find(|c| c.split.id == refused.split);
         let (Some(checkpoint), Some((raw, offset_bytes))) =
             (checkpoint, self.columns.raw(refused.rows, refused.index))

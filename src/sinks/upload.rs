@@ -24,6 +24,8 @@ const PART_BYTES: usize = 8 << 20;
 const PARTS_OF_A_SIZE: usize = 1_000;
 /// Bytes under way at a time, besides the part that is being filled.
 const BYTES_IN_FLIGHT: usize = 16 << 20;
+/// Bytes that a file may hold on its way to the store: those, and the part that is being filled.
+pub(crate) const UPLOAD_BYTES: usize = PART_BYTES + BYTES_IN_FLIGHT;
 /// How often an object is completed when the store leaves open whether it was.
 const TRIES: u32 = 4;
 /// Pause before the second try; it doubles before each further one.

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    AsArray, BinaryArray, Date32Array, StringArray, TimestampMicrosecondArray, UInt64Array,
+    AsArray, BinaryArray, Date32Array, StringArray, TimestampMicrosecondArray, UInt32Array,
+    UInt64Array,
 };
 use arrow::compute::concat_batches;
 use proptest::prelude::*;
@@ -22,7 +23,7 @@ fn users() -> Contract {
 }
 
 /// Candidates with the given (day, key, ordinal), as the spill hands them to a run.
-fn candidates(contract: &Contract, rows: &[(i32, String, u64)]) -> RecordBatch {
+fn candidates(contract: &Contract, split: u32, rows: &[(i32, String, u64)]) -> RecordBatch {
     let columns = RunColumns::new(contract);
     let texts = || Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.1.clone())));
     let instants = || {
@@ -40,7 +41,13 @@ fn candidates(contract: &Contract, rows: &[(i32, String, u64)]) -> RecordBatch {
             _ => instants(),
         });
     }
-    arrays.extend([days() as _, Arc::new(keys) as _, Arc::new(ordinals) as _]);
+    let splits = UInt32Array::from_value(split, rows.len());
+    arrays.extend([
+        days() as _,
+        Arc::new(keys) as _,
+        Arc::new(ordinals) as _,
+        Arc::new(splits) as _,
+    ]);
     columns.batch(arrays).unwrap()
 }
 
@@ -56,12 +63,14 @@ fn split(id: u32) -> Split {
     }
 }
 
-/// Spills the rows of two splits, `spill_rows` at a time, and merges day 1.
+/// Spills the rows of two splits, `spill_rows` at a time, and merges day 1, at most `fan_in` runs at
+/// once. Gives the keys, the refused rows, and how many rows were given.
 fn merged(
     rows: &[Vec<(i32, String, u64)>],
     spill_rows: usize,
+    fan_in: usize,
     [older, left_out, refused]: [&RowSet; 3],
-) -> (Vec<String>, Vec<u64>, u64) {
+) -> (Vec<String>, Vec<(u32, u64)>, u64) {
     let contract = users();
     let root = tempfile::tempdir().unwrap();
     let staging = Staging::open(root.path(), "key", "run").unwrap();
@@ -70,7 +79,7 @@ fn merged(
         let dir = staging.clear_split(SplitId(id)).unwrap();
         let mut runs = RunBuilder::new(RunColumns::new(&contract));
         for rows in rows.chunks(spill_rows) {
-            runs.push(candidates(&contract, rows));
+            runs.push(candidates(&contract, id, rows));
             runs.flush(&dir).unwrap();
         }
         checkpoints.push(Checkpoint {
@@ -98,21 +107,21 @@ fn merged(
         left_out,
         refused,
         fx_table: None,
+        fan_in,
     };
     let (mut emitted, mut handed_over) = (Vec::new(), Vec::new());
-    let merged = merge_day(
-        1,
-        extracted,
-        |rows| {
-            emitted.push(rows.clone());
-            Ok(())
-        },
-        |row| {
-            handed_over.push(row.row);
-            Ok(())
-        },
-    )
-    .unwrap();
+    let mut merge = DayMerge::open(1, extracted).unwrap();
+    let mut refuse = |row: &MergedRow<'_>| {
+        handed_over.push((row.split.0, row.row));
+        Ok(())
+    };
+    while let Some(rows) = merge.next_batch(&mut refuse).unwrap() {
+        emitted.push(rows);
+    }
+    let merged = merge.finish().unwrap();
+    let left = std::fs::read_dir(staging.dir()).unwrap().map(|file| file.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("merged")).collect();
+    assert_eq!(left, [] as [&str; 0], "files of a pass are left");
     let rows = concat_batches(&contract.output_schema(), &emitted).unwrap();
     let ids = rows.column_by_name("user_id").unwrap().as_string::<i32>();
     let ids = ids.iter().map(|id| id.unwrap().to_owned()).collect();
@@ -126,6 +135,7 @@ proptest! {
     fn rows_come_in_key_order_once_each_however_they_were_spilled(
         days in prop::collection::vec(0..3i32, 0..200),
         spill_rows in 1..60usize,
+        fan_in in 2..9usize,
         struck in prop::collection::vec((0..2u32, 0..100u64), 0..20),
         left_out_rows in prop::collection::vec((0..2u32, 0..100u64), 0..20),
         refused_rows in prop::collection::vec((0..2u32, 0..100u64), 0..20),
@@ -160,7 +170,9 @@ proptest! {
             }
         }
         expected.sort();
-        let (ids, handed_over, emitted) = merged(&rows, spill_rows, [&older, &left_out, &refused]);
+        let struck = [&older, &left_out, &refused];
+        let (ids, handed_over, emitted) = merged(&rows, spill_rows, fan_in, struck);
+        prop_assert_eq!(&merged(&rows, 200, 2, struck).1, &handed_over);
         prop_assert_eq!(emitted, ids.len() as u64);
         prop_assert_eq!(ids, expected);
         prop_assert_eq!(handed_over.len(), expected_refused);
