@@ -58,7 +58,7 @@ pub(super) struct DayMerge<'a> {
     rows: SortedRows,
     chunk: Chunk,
     output: SchemaRef,
-    /// By number of the split.
+    /// Ascending by number.
     splits: Vec<OfSplit<'a>>,
     /// Runs that were made to be merged here.
     passing: Vec<DayRun>,
@@ -91,11 +91,13 @@ impl<'a> DayMerge<'a> {
             let [older, left_out, refused] = [older, left_out, refused].map(|set| set.of_split(id));
             OfSplit { id, older, left_out, refused, emitted: 0 }
         });
+        let mut splits: Vec<_> = splits.collect();
+        splits.sort_by_key(|split| split.id);
         Ok(Self {
             chunk: Chunk::new(columns.output(), rows.runs()),
             rows,
             output: contract.output_schema(),
-            splits: splits.collect(),
+            splits,
             passing: runs.into_iter().filter(|run| run.is_passing).collect(),
             struck_sums: Sums::new(&contract.output_schema()),
         })
@@ -143,11 +145,11 @@ impl<'a> DayMerge<'a> {
     }
 }
 
-/// Checkpoints stand in the order of their splits, which are numbered without gaps.
 fn of_split<'s, 'a>(splits: &'s mut [OfSplit<'a>], id: SplitId) -> Result<&'s mut OfSplit<'a>> {
-    usize::try_from(id.0).ok().and_then(|index| splits.get_mut(index)).ok_or_else(|| {
+    let index = splits.binary_search_by_key(&id, |split| split.id).map_err(|_| {
         Error::new(ErrorKind::Unexpected, "a staged row names no split").with("split", id.0)
-    })
+    })?;
+    Ok(&mut splits[index])
 }
 
 fn runs_of_day(day: i32, extracted: Extracted<'_>) -> Vec<DayRun> {

@@ -107,7 +107,7 @@ fn unique_files(checkpoint: &Checkpoint, rule: usize) -> &[crate::state::StagedF
 }
 
 /// The rows that `strike` finds among the entries of each bucket whose key stands more than once.
-/// Those of the splits in `standing` stay, those in `already_counted` are not tallied.
+/// Those of splits in `standing` stay; those in `already_counted` are not tallied.
 fn per_bucket<I: Iterator<Item = Result<RecordBatch>>>(
     read: impl Fn(usize) -> I + Sync,
     strike: impl Fn(&RecordBatch) -> Result<RecordBatch> + Sync,
