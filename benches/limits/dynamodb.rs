@@ -333,7 +333,8 @@ impl<'a> Walk<'a> {
         loop {
             match text[len] {
                 digit @ b'0'..=b'9' => {
-                    coefficient = coefficient.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'))
+                    coefficient =
+                        coefficient.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
                 }
                 b'.' => fraction = Some(len),
                 _ => break,

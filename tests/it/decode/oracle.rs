@@ -78,6 +78,9 @@ fn check_row(batch: &Batch, row: usize) -> bool {
     verdict == Verdict::Readable
 }
 
+/// Gives the text or the number of a field, as the strict parser read it.
+type Values = Box<dyn Fn(&str) -> Option<String>>;
+
 fn text(batch: &Batch, row: usize, name: &str) -> Option<String> {
     let column = batch.columns.column_by_name(name).unwrap().as_string::<i32>();
     column.is_valid(row).then(|| column.value(row).to_owned())
@@ -121,7 +124,7 @@ fn line_verdict(line: &[u8]) -> Verdict {
 }
 
 /// Reads text and numbers of a line that is readable.
-fn of_line(line: &[u8]) -> Box<dyn Fn(&str) -> Option<String>> {
+fn of_line(line: &[u8]) -> Values {
     let line: Value = serde_json::from_slice(line).unwrap();
     Box::new(move |name| {
         let value = line["Item"].get(name)?.as_object()?;
@@ -137,7 +140,7 @@ fn document_verdict(document: &[u8]) -> Verdict {
 }
 
 /// Reads text and numbers of a document that is readable.
-fn of_document(document: &[u8]) -> Box<dyn Fn(&str) -> Option<String>> {
+fn of_document(document: &[u8]) -> Values {
     let document = Document::from_reader(document).unwrap();
     Box::new(move |name| match document.get(name)? {
         Bson::String(text) => Some(text.clone()),
@@ -224,7 +227,9 @@ impl<'de> Visitor<'de> for Attribute {
             Some("NULL") if map.next_value::<bool>()? => {}
             Some("SS" | "NS" | "BS") => drop(map.next_value::<Vec<String>>()?),
             Some("L") => drop(map.next_value::<Vec<Attribute>>()?),
-            Some("M") => drop(map.next_value::<Attributes>()?),
+            Some("M") => {
+                map.next_value::<Attributes>()?;
+            }
             _ => return Err(A::Error::custom("no attribute value")),
         }
         match map.next_key::<IgnoredAny>()? {
