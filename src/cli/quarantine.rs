@@ -148,7 +148,10 @@ fn counted(stats: &QuarantineStats) -> String {
         (
             "+ expired",
             account.expired,
-            format!("day read anew {}, by age {}", expired_by.replaced, expired_by.retention),
+            format!(
+                "day read anew {}, by age {}, with a person {}",
+                expired_by.replaced, expired_by.retention, expired_by.erasure
+            ),
         ),
     ] {
         table.row([what.to_owned(), count(rows), detail]);
