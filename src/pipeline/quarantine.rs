@@ -107,8 +107,8 @@ impl QuarantineAccount {
         of_run: Option<&OfRun>,
     ) -> Self {
         let mut account = Self::default();
-        let files = log.ever().filter(|file| of_run.is_none_or(|run| run.has_origin(file.origin)));
-        for first in files.filter(|file| file.origin.seq == file.record.seq) {
+        let first_refused = log.first_refused();
+        for first in first_refused.filter(|of| of_run.is_none_or(|run| run.has_origin(of.origin))) {
             account.ever_quarantined += first.file.rows;
         }
         for Committed { record, .. } in records {

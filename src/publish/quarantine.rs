@@ -141,7 +141,8 @@ pub struct QuarantineLog<'r> {
 pub struct QuarantineFile<'r> {
     /// The file.
     pub file: &'r DataFile,
-    /// The record that it belongs to.
+    /// The record that refused its rows: also where a retention or an erasure has written anew what
+    /// was left of them.
     pub record: &'r CommitRecord,
     /// The record of the run that first refused its rows.
     pub origin: &'r CommitRecord,
@@ -181,31 +182,38 @@ impl<'r> QuarantineLog<'r> {
         log
     }
 
-    /// Every quarantine file that was not taken out whole, oldest first.
+    /// Every quarantine file that was not taken out, oldest first.
     pub fn files(&self) -> impl Iterator<Item = QuarantineFile<'r>> {
         self.ever().filter(|of| !self.gone.contains(of.file.path.as_str()))
     }
 
+    /// Every quarantine file in which a run laid rows that it refused for the first time, oldest
+    /// first; also those that were taken out since.
+    pub fn first_refused(&self) -> impl Iterator<Item = QuarantineFile<'r>> {
+        let is_first = |of: &QuarantineFile<'_>| {
+            of.origin.seq == of.record.seq && !self.instead_of.contains_key(of.file.path.as_str())
+        };
+        self.ever().filter(is_first)
+    }
+
     /// Every quarantine file that a record has named, oldest first.
-    pub fn ever(&self) -> impl Iterator<Item = QuarantineFile<'r>> {
+    fn ever(&self) -> impl Iterator<Item = QuarantineFile<'r>> {
         self.records.iter().flat_map(move |Committed { record, .. }| {
-            let of_record = record.quarantine_files.iter();
-            of_record.map(move |file| QuarantineFile {
-                file,
-                record,
-                origin: self.origin(file, record),
+            record.quarantine_files.iter().map(move |file| {
+                let record = self.refused_by(file, record);
+                QuarantineFile { file, record, origin: self.origin_of(record) }
             })
         })
     }
 
-    /// The record of the run that first refused the rows of a file.
-    fn origin(&self, file: &'r DataFile, record: &'r CommitRecord) -> &'r CommitRecord {
+    /// The record that refused the rows of a file that `record` names.
+    fn refused_by(&self, file: &'r DataFile, record: &'r CommitRecord) -> &'r CommitRecord {
         let mut path = file.path.as_str();
         // Each step leads to a file of an earlier record.
         while let Some(before) = self.instead_of.get(path) {
             path = before;
         }
-        self.origin_of(self.written_by.get(path).copied().unwrap_or(record))
+        self.written_by.get(path).copied().unwrap_or(record)
     }
 
     /// The record of the run that `record` tried rows of again, else itself.

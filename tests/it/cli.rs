@@ -1,6 +1,7 @@
 //! The command as a stranger meets it: its help, its messages, its exit codes.
 
 mod fx;
+mod privacy;
 mod quarantine;
 
 use std::fs;

@@ -7,6 +7,7 @@ mod faults;
 mod harness;
 mod interrupted;
 mod lookup;
+mod privacy;
 mod rates;
 mod replay;
 mod same_bytes;

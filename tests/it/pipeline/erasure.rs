@@ -6,18 +6,18 @@ use std::sync::Arc;
 use consign::error::{ErrorKind, Result};
 use consign::model::Sensitive;
 use consign::pipeline::{self, AuditClass, AuditSummary, ErasureOutcome, ErasureReceipt};
-use consign::plan::Plan;
+use consign::plan::{DaySelection, Plan};
 use consign::telemetry::Progress;
 use jiff::Timestamp;
 
-use super::harness::{Place, day, run, write_export};
+use super::harness::{Place, day, run, write_export, write_keys};
 use super::people::{
     LONG_AFTER, WORD, email, files_with, options, person, plan, problems, publish, put_back,
     refused_person, snapshot,
 };
 
 /// A plan at an instant shortly after publishing, with a key.
-fn keyed(place: &Place) -> Plan {
+pub fn keyed(place: &Place) -> Plan {
     let mut plan = plan(place, "2026-08-05T00:00:00Z");
     let file = place.path("keys.toml");
     if !file.exists() {
@@ -27,7 +27,7 @@ fn keyed(place: &Place) -> Plan {
     plan
 }
 
-fn erase(plan: &Plan, field: &str, value: &str) -> Result<ErasureReceipt> {
+pub fn erase(plan: &Plan, field: &str, value: &str) -> Result<ErasureReceipt> {
     let progress = Arc::new(Progress::default());
     pipeline::erase(plan, field, &Sensitive::new(value), &progress, options())
 }
@@ -154,4 +154,59 @@ fn an_audit_lists_what_is_overdue_until_retention_has_been_applied() {
     assert_eq!(after.overdue, 0, "{:#?}", after.objects);
     assert_eq!(after.objects.len(), 12, "six files and six of the view");
     assert!(after.objects.iter().all(|object| object.expires_at.is_none()));
+}
+
+#[test]
+fn a_person_is_found_by_the_pseudonym_of_a_former_key_and_stays_out() {
+    let place = Place::new();
+    let file = place.path("schemas/visitors/v1.odcs.yaml");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    fs::copy(root.join("tests/data/visitors.odcs.yaml"), &file).unwrap();
+    let visitor = |id: &str, person: &str, day: u8| {
+        format!(
+            r#"{{"Item":{{"id":{{"S":"{id}"}},"person":{{"S":"{person}"}},"address":{{"M":{{"country":{{"S":"DE"}}}}}},"created_at":{{"S":"2026-08-0{day}T18:00:00Z"}}}}}}"#
+        )
+    };
+    let key = |id: &str, letter: &str| {
+        format!("[[key]]\nid = \"{id}\"\nsecret = \"{}=\"\n", letter.repeat(43))
+    };
+    let lines = vec![
+        visitor("a", "walter.k", 1),
+        visitor("b", "somebody", 1),
+        visitor("c", "walter.k", 2),
+        visitor("d", "somebody", 2),
+    ];
+    write_export(&place.path("export"), &[lines]);
+    let old_key = write_keys(&place, &key("old", "E"));
+    let mut plan = place.plan(&Arc::new(consign::catalog::load_contract(&file).unwrap()));
+    plan.privacy_key_file = Some(old_key);
+    plan.days = DaySelection::Range { first: day(1), last: day(1) };
+    run(&plan).unwrap();
+    // The second day is published with a newer key.
+    write_keys(&place, &(key("new", "Q") + &key("old", "E")));
+    let second_day = DaySelection::Range { first: day(2), last: day(2) };
+    run(&Plan { days: second_day, ..plan.clone() }).unwrap();
+    let rows = |day: &str| {
+        let csv = format!("target/latest/dt=2026-08-{day}/part-00000.csv");
+        let text = fs::read_to_string(place.path(&csv)).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(rows("01")[0].starts_with("a,old:") && rows("02")[0].starts_with("c,new:"));
+
+    let receipt = erase(&plan, "person", "walter.k").unwrap();
+    assert_eq!((receipt.rows, receipt.days.as_slice()), (2, &[day(1), day(2)][..]));
+    assert_eq!(receipt.key_id, "new");
+    assert!(receipt.proof.searched.is_clean(), "{:?}", receipt.proof.searched);
+    assert_eq!((rows("01").len(), rows("02").len()), (1, 1));
+    assert!(rows("01")[0].starts_with("b,") && rows("02")[0].starts_with("d,"));
+    assert_eq!(problems(&place, &plan), Vec::<String>::new());
+
+    let both = DaySelection::Range { first: day(1), last: day(2) };
+    let again = run(&Plan { days: both, ..plan.clone() }).unwrap();
+    assert_eq!(again.ledger.run.excluded_by_rule["erased"], 2);
+    assert_eq!((rows("01").len(), rows("02").len()), (1, 1));
+    // With the former key alone nobody could tell whom the mark means.
+    write_keys(&place, &key("old", "E"));
+    assert_eq!(run(&plan).unwrap_err().kind(), ErrorKind::Usage);
 }

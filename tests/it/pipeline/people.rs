@@ -48,6 +48,13 @@ fn line(number: u32, created_at: &str, paid: &str) -> String {
     .to_string()
 }
 
+/// A person of which the source holds something else: `from` is in its line, and `to` stands instead.
+pub fn odd_person(number: u32, day: u8, from: &str, to: &str) -> String {
+    let line = person(number, day);
+    assert!(line.contains(from), "{from} in {line}");
+    line.replace(from, to)
+}
+
 /// The address of a person.
 pub fn email(number: u32) -> String {
     format!("m{WORD}.{number:04}@example.org")
@@ -59,6 +66,18 @@ pub fn contract(place: &Place) -> Arc<Contract> {
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     fs::copy(root.join("tests/data/people.odcs.yaml"), &file).unwrap();
+    Arc::new(load_contract(&file).unwrap())
+}
+
+/// The contract, in the place's catalog, with some of its words replaced from now on.
+pub fn mended_contract(place: &Place, changes: &[(&str, &str)]) -> Arc<Contract> {
+    let file = place.path("schemas/people/v1.odcs.yaml");
+    let mut text = fs::read_to_string(&file).unwrap();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    fs::write(&file, text).unwrap();
     Arc::new(load_contract(&file).unwrap())
 }
 

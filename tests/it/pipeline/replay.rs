@@ -98,14 +98,14 @@ fn try_again(plan: &Plan, run: Option<&str>, reasons: &[ReasonCode]) -> Result<R
 }
 
 /// Replays what one run refused.
-fn replay(plan: &Plan, run: &str, reasons: &[ReasonCode]) -> RunReplay {
+pub fn replay(plan: &Plan, run: &str, reasons: &[ReasonCode]) -> RunReplay {
     let mut summary = try_again(plan, Some(run), reasons).unwrap();
     assert_eq!(summary.runs.len(), 1);
     summary.runs.remove(0)
 }
 
 /// Ever, replayed, still there, discarded, expired; the sum is right or there is no account.
-fn account(plan: &Plan) -> [u64; 5] {
+pub fn account(plan: &Plan) -> [u64; 5] {
     let stats = pipeline::quarantine_stats(&plan.target, &plan.aws, None).unwrap();
     let QuarantineAccount { ever_quarantined, replayed, still_there, discarded, expired, .. } =
         stats.account;
@@ -114,7 +114,7 @@ fn account(plan: &Plan) -> [u64; 5] {
     [ever_quarantined, replayed, still_there, discarded, expired]
 }
 
-fn rows(plan: &Plan, run: Option<&str>) -> Vec<Value> {
+pub fn rows(plan: &Plan, run: Option<&str>) -> Vec<Value> {
     let mut rows = Vec::new();
     pipeline::quarantine(&plan.target, &plan.aws, run, &mut |row| {
         rows.push(row);
@@ -124,7 +124,7 @@ fn rows(plan: &Plan, run: Option<&str>) -> Vec<Value> {
     rows
 }
 
-fn records(place: &Place) -> Vec<Committed> {
+pub fn records(place: &Place) -> Vec<Committed> {
     let logged = place.files("target").into_iter().filter(|f| f.starts_with("_log/0"));
     let read = |file| fs::read(place.path("target").join(file)).unwrap();
     let records: Vec<_> = logged.map(|f| Committed::from_bytes(&read(f)).unwrap()).collect();
@@ -152,7 +152,7 @@ fn sha256(files: &[DataFile]) -> Vec<&str> {
     files.iter().map(|file| file.sha256.as_str()).collect()
 }
 
-fn discard(plan: &Plan, run: &str, reasons: &[ReasonCode], because: &str) -> Result<u64> {
+pub fn discard(plan: &Plan, run: &str, reasons: &[ReasonCode], because: &str) -> Result<u64> {
     let request = DiscardRequest {
         run: run.to_owned(),
         reasons: reasons.to_vec(),

@@ -11,7 +11,7 @@ use consign::telemetry::Progress;
 use super::harness::{Place, day};
 use super::people::{WORD, files_with, options, plan, problems, publish, put_back, snapshot};
 
-fn retention(plan: &Plan, apply: bool) -> RetentionSummary {
+pub fn retention(plan: &Plan, apply: bool) -> RetentionSummary {
     pipeline::retention(plan, apply, &Arc::new(Progress::default()), options()).unwrap()
 }
 

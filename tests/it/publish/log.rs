@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use consign::error::ErrorKind;
 use consign::publish::{
-    Appended, Committed, Discarded, Log, TakenRows, find_published, live_days, verify_log,
+    Appended, CommitRecord, Committed, Discarded, Log, Removal, RemovalCause, RemovedKind,
+    RemovedObject, Replayed, ReplayedRows, TakenRows, find_published, live_days, verify_log,
 };
 use futures::future::join_all;
 use object_store::path::Path;
@@ -257,5 +258,45 @@ fn rows_of_one_quarantine_file_are_not_taken_twice_at_the_same_time() {
             committed(log.append(discard("d4", "a"), Some(3)).await.unwrap());
             assert_eq!(verify_log(&log.read_all().await.unwrap()), Vec::<String>::new());
         });
+    }
+}
+
+#[test]
+fn a_replay_and_a_retention_of_one_quarantine_file_do_not_meet() {
+    let replay = |id: &str, file: &str| {
+        let rows = ReplayedRows { tried: 1, excluded: 1, ..ReplayedRows::default() };
+        let taken = vec![TakenRows::new(file, &[0])];
+        let run_id = "r1".to_owned();
+        let replayed = Some(Replayed { run_id, reasons: vec![], rows, taken });
+        CommitRecord { replayed, ..Run::new(id, id, &[]).record() }
+    };
+    let retention = |id: &str, file: &str| {
+        let why = RemovedKind::Quarantine;
+        let removal = Some(Removal {
+            cause: RemovalCause::Retention,
+            as_of: "2026-09-01T00:00:00Z".parse().unwrap(),
+            objects: vec![RemovedObject { path: file.to_owned(), why, instead: None }],
+            quarantined_rows: [("r1".to_owned(), 1)].into(),
+            changed_rows: 0,
+            erased_rows: 0,
+        });
+        CommitRecord { removal, ..Run::new(id, id, &[]).record() }
+    };
+    type Take<'a> = &'a dyn Fn(&str, &str) -> CommitRecord;
+    let orders: [[Take<'_>; 2]; 3] =
+        [[&replay, &retention], [&retention, &replay], [&retention, &retention]];
+    for [first, second] in orders {
+        let (_folder, stores) = stores();
+        for (store, root) in stores {
+            let log = Log::new(store, root);
+            block_on(async {
+                append(&log, &Run::new("r1", "k1", DAY), None).await;
+                committed(log.append(first("first", "a"), Some(1)).await.unwrap());
+                let error = log.append(second("second", "a"), Some(1)).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Conflict);
+                assert!(error.help().is_some());
+                committed(log.append(second("third", "b"), Some(1)).await.unwrap());
+            });
+        }
     }
 }
