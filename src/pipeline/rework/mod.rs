@@ -35,6 +35,7 @@ use crate::transform::PrivacyInForce;
 use super::byte_search::Searched;
 use super::commit::Target;
 use super::gate;
+use super::privacy;
 use super::write::WrittenDay;
 
 pub(super) use day::{ReworkedDay, Worked};
@@ -287,6 +288,9 @@ impl<'a> Rework<'a> {
         }
         self.progress.enter(Stage::Publishing);
         let record = record::record(self, task.cause(), due, &days, &written, &sifted)?;
+        if task.cause() == RemovalCause::Retention {
+            privacy::require_k(record.privacy.as_ref())?;
+        }
         let committed = match self.target.append(record)? {
             Appended::Committed(committed) | Appended::AlreadyPublished(committed) => committed,
         };

@@ -1,5 +1,6 @@
 //! Retention over a dataset of people: plan, apply, what is left, and what an interruption leaves.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
@@ -8,8 +9,11 @@ use consign::pipeline::{self, RetentionOutcome, RetentionSummary};
 use consign::plan::Plan;
 use consign::telemetry::Progress;
 
-use super::harness::{Place, day};
-use super::people::{WORD, files_with, options, plan, problems, publish, put_back, snapshot};
+use super::harness::{Place, day, run};
+use super::people::{
+    WORD, contract, files_with, mended_contract, options, plan, problems, publish, put_back,
+    snapshot,
+};
 
 pub fn retention(plan: &Plan, apply: bool) -> RetentionSummary {
     pipeline::retention(plan, apply, &Arc::new(Progress::default()), options()).unwrap()
@@ -120,7 +124,7 @@ fn an_apply_that_died_after_its_commit_is_mended_by_the_next() {
     let proof = mended.proof.unwrap();
     assert!(proof.searched.is_clean() && proof.searched.values >= 66 * 4, "{proof:?}");
     assert_eq!(files_with(&place, WORD), Vec::<String>::new());
-    let without_view = |files: &std::collections::BTreeMap<String, Vec<u8>>| {
+    let without_view = |files: &BTreeMap<String, Vec<u8>>| {
         files.keys().filter(|name| !name.starts_with("_views/")).cloned().collect::<Vec<_>>()
     };
     assert_eq!(without_view(&snapshot(&place)), without_view(&done));
@@ -138,6 +142,36 @@ fn a_value_that_is_left_somewhere_fails_the_proof() {
     let hits = applied.proof.unwrap().searched.hits;
     assert!(hits.iter().all(|hit| hit.object == "notes-of-somebody.txt"), "{hits:?}");
     assert!(!hits.is_empty());
+}
+
+#[test]
+fn days_of_which_too_few_rows_are_alike_are_not_published() {
+    let place = Place::new();
+    let young = publish(&place);
+    let declared = "{subject: [email, member], quarantineDays: 14}";
+    let apply = |k: u32| {
+        let judged = format!(
+            "{{subject: [email, member], quarantineDays: 14, quasiIdentifiers: [address.country], k: {k}}}"
+        );
+        contract(&place);
+        let contract = mended_contract(&place, &[(declared, &judged)]);
+        run(&Plan { contract: Arc::clone(&contract), ..young.clone() }).unwrap();
+        let as_of = "2026-12-01T00:00:00Z".parse().unwrap();
+        let plan = Plan { contract, as_of, ..young.clone() };
+        let before = snapshot(&place);
+        let applied = pipeline::retention(&plan, true, &Arc::new(Progress::default()), options());
+        (applied, before)
+    };
+    let (refused, before) = apply(23);
+    let error = refused.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Gate, "{error}");
+    let records = |files: &BTreeMap<String, Vec<u8>>| {
+        files.keys().filter(|name| name.contains("_log/")).cloned().collect::<Vec<_>>()
+    };
+    let after = snapshot(&place);
+    assert_eq!(records(&after), records(&before), "nothing is published");
+    assert!(before.keys().all(|name| after.contains_key(name)), "nothing is deleted");
+    assert_eq!(apply(22).0.unwrap().outcome, RetentionOutcome::Applied);
 }
 
 #[test]
