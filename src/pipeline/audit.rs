@@ -20,7 +20,7 @@ use crate::plan::AwsOptions;
 use crate::publish::{
     CommitRecord, Committed, DayEntry, FoundObject, Inventory, ObjectKind, live_days,
 };
-use crate::sinks::{Sifting, sift_quarantine};
+use crate::sinks::quarantine::each_refused;
 use crate::state::staging_folders;
 
 use super::commit::Target;
@@ -254,13 +254,12 @@ fn quarantined(
             Err(_) => Some(MAX_QUARANTINE_DAYS),
         };
         for file in record.quarantine_files.iter().filter(|f| there.contains(f.path.as_str())) {
-            let first_seen = std::cell::Cell::new(Timestamp::MAX);
-            sift_quarantine(&destination, file, None, &|row| {
-                first_seen.set(first_seen.get().min(row.first_seen));
-                Sifting::Stays
+            let mut first_seen = Timestamp::MAX;
+            each_refused(&destination, file, &mut |row| {
+                first_seen = first_seen.min(row.first_seen);
             })?;
             let until = days.map_or(Until::Always, |days| {
-                after(first_seen.get(), SignedDuration::from_hours(i64::from(days) * 24))
+                after(first_seen, SignedDuration::from_hours(i64::from(days) * 24))
             });
             objects.push(item(file.path.clone(), AuditClass::Quarantine, until));
         }

@@ -18,7 +18,8 @@ use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::model::{DataFile, FileFormat, Sensitive, SuppressionMark};
 use crate::plan::Plan;
 use crate::publish::{Committed, FoundObject, Inventory, ObjectKind, RemovalCause};
-use crate::sinks::{RefusedBytes, read_rows};
+use crate::sinks::quarantine::RefusedBytes;
+use crate::sinks::read_rows;
 use crate::telemetry::{Progress, Stage};
 use crate::transform::{HOW_TO_GET_A_KEY, PrivacyInForce, forget, normal_form};
 

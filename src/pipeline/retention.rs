@@ -15,7 +15,7 @@ use crate::catalog::{Contract, Field, FieldType, Forget, Then};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
 use crate::publish::{Committed, FoundObject, ObjectKind, RemovalCause, RemovedKind};
-use crate::sinks::RefusedBytes;
+use crate::sinks::quarantine::RefusedBytes;
 use crate::telemetry::{Progress, Stage};
 use crate::transform::forget;
 

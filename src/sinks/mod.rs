@@ -11,7 +11,6 @@ mod json;
 mod object;
 mod parquet;
 pub mod quarantine;
-mod refused;
 mod reread;
 mod upload;
 
@@ -26,7 +25,6 @@ use crate::model::DataFile;
 pub use self::parquet::FileMetadata;
 pub use day_writer::DayWriter;
 pub(crate) use object::StoredObject;
-pub use refused::{RefusedBytes, Sifted, Sifting, sift_quarantine};
 pub use reread::{Reread, compare, filtered_rows, read_rows, reread};
 pub(crate) use upload::UPLOAD_BYTES;
 

@@ -3,9 +3,12 @@
 //! Staged while a run is on ([`RejectBuilder`]), stamped and written when it publishes
 //! ([`write_quarantine`]), read to be counted, shown and replayed ([`read_quarantine`]).
 
-pub(in crate::sinks) mod stored;
+mod sift;
+mod stored;
+mod writer;
 
-pub use stored::{QuarantineRow, StoredReason, read_quarantine};
+pub use sift::{Sifted, Sifting, sift_quarantine};
+pub use stored::{QuarantineRow, RefusedBytes, StoredReason, each_refused, read_quarantine};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,25 +23,27 @@ use arrow::datatypes::{
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
-use parquet::arrow::ArrowWriter;
 use sha2::{Digest, Sha256};
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::model::{DataFile, FileFormat, RawFormat, Reason, Split, SplitId, days_of_date};
-use crate::plan::ParquetCompression;
+use crate::model::{DataFile, RawFormat, Reason, Split, SplitId, days_of_date};
 
 use super::Destination;
-use super::parquet::properties;
-use super::upload::{Upload, encoder_error};
+use writer::QuarantineWriter;
 
 /// Column of a staged batch with the ordinal of the row within its split.
 pub const ROW_COLUMN: usize = 2;
 
 const SPLIT_COLUMN: usize = 1;
 const OFFSET_COLUMN: usize = 3;
+const KEY_COLUMN: usize = 4;
+const DT_COLUMN: usize = 5;
 const REASONS_COLUMN: usize = 6;
-pub(super) const ROW_GROUP_BYTES: u64 = 64 << 20;
+const RAW_COLUMN: usize = 7;
+const RUN_COLUMN: usize = 12;
+const SEEN_COLUMN: usize = 13;
+const ATTEMPTS_COLUMN: usize = 14;
 
 /// A row that is refused, as the pipeline knows it.
 #[derive(Debug)]
@@ -224,40 +229,11 @@ pub fn write_quarantine(
 ) -> Result<Vec<DataFile>> {
     let path = format!("_quarantine/v-{run_id}/part-00000.parquet");
     let schema = schema();
-    let mut writer: Option<ArrowWriter<Upload>> = None;
-    let mut rows = 0;
+    let mut writer = QuarantineWriter::new(destination, path);
     for batch in batches {
-        let batch = batch?;
-        if batch.num_rows() == 0 {
-            continue;
-        }
-        let stamped = stamp(&batch, &schema, run_id, seen)?;
-        let writer = match &mut writer {
-            Some(writer) => writer,
-            None => {
-                let properties =
-                    properties(ParquetCompression::Zstd, Some(ROW_GROUP_BYTES))?.build();
-                let upload = Upload::new(destination, &path);
-                let begun = ArrowWriter::try_new(upload, Arc::clone(&schema), Some(properties));
-                writer.insert(begun.map_err(|e| encoder_error(&path, e))?)
-            }
-        };
-        writer.write(&stamped).map_err(|e| encoder_error(&path, e))?;
-        rows += stamped.num_rows() as u64;
+        writer.write(&stamp(&batch?, &schema, run_id, seen)?)?;
     }
-    let Some(writer) = writer else { return Ok(Vec::new()) };
-    let uploaded = writer.into_inner().map_err(|e| encoder_error(&path, e))?.finish()?;
-    Ok(vec![DataFile {
-        path,
-        format: FileFormat::Parquet,
-        dt: None,
-        bytes: uploaded.bytes,
-        sha256: uploaded.sha256,
-        rows,
-        min_key: None,
-        max_key: None,
-        sums: BTreeMap::new(),
-    }])
+    Ok(writer.finish()?.into_iter().collect())
 }
 
 fn stamp(

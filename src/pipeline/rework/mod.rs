@@ -28,7 +28,8 @@ use crate::publish::{
     Appended, CommitRecord, Committed, DayEntry, FoundObject, Intent, Inventory, ObjectKind,
     QuarantineLog, RemovalCause, RemovedKind, RemovedObject, delete_objects, live_days,
 };
-use crate::sinks::{Destination, RefusedBytes, Sifted, Sifting, sift_quarantine};
+use crate::sinks::Destination;
+use crate::sinks::quarantine::{RefusedBytes, Sifted, Sifting, sift_quarantine};
 use crate::telemetry::{Progress, Stage};
 use crate::transform::PrivacyInForce;
 

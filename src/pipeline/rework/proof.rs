@@ -10,7 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{DataFile, FileFormat};
 use crate::pipeline::byte_search::{Haystack, Needles, search, unescaped};
 use crate::publish::{Committed, FoundObject, Inventory, ObjectKind, live_days};
-use crate::sinks::{Destination, Sifting, read_rows, sift_quarantine};
+use crate::sinks::quarantine::each_refused;
+use crate::sinks::{Destination, read_rows};
 use crate::state::files_below;
 
 use super::{Proof, Rework, Task, contains_word, each_text, unfinished_files};
@@ -144,13 +145,10 @@ impl Rework<'_> {
             }
             for file in &record.quarantine_files {
                 if there.contains(file.path.as_str()) {
-                    let each = std::cell::RefCell::new(&mut *each);
-                    sift_quarantine(destination, file, None, &|row| {
-                        let mut each = each.borrow_mut();
+                    each_refused(destination, file, &mut |row| {
                         each(row.raw);
                         each(&unescaped(row.raw));
                         each(row.key.unwrap_or_default().as_bytes());
-                        Sifting::Stays
                     })?;
                 }
             }

@@ -13,7 +13,7 @@ use crate::publish::{
     CommitRecord, ContractIdentity, DayEntry, Removal, RemovalCause, RemovedKind, RemovedObject,
     idempotency_key,
 };
-use crate::sinks::Sifted;
+use crate::sinks::quarantine::Sifted;
 use crate::transform::tzdb_version;
 
 use super::{Due, Rework, ReworkedDay};

@@ -16,7 +16,10 @@ use crate::model::{DataFile, SplitId, date_of_days};
 use crate::sinks::Destination;
 use crate::sinks::object::StoredObject;
 
-use super::{OFFSET_COLUMN, REASONS_COLUMN, ROW_COLUMN, SPLIT_COLUMN, schema};
+use super::{
+    ATTEMPTS_COLUMN, DT_COLUMN, KEY_COLUMN, OFFSET_COLUMN, RAW_COLUMN, REASONS_COLUMN, ROW_COLUMN,
+    RUN_COLUMN, SEEN_COLUMN, SPLIT_COLUMN, schema,
+};
 
 /// Rows decoded at once; the source bytes of one may take megabytes.
 const READ_ROWS: usize = 64;
@@ -135,7 +138,7 @@ pub fn read_quarantine(
 
 /// Gives the rows of a quarantine file to `each`, a few at a time, until it answers `false`. Gives
 /// the number of rows that were read.
-pub(in crate::sinks) fn read_batches(
+pub(super) fn read_batches(
     destination: &Destination,
     file: &DataFile,
     each: &mut dyn FnMut(&RecordBatch) -> Result<bool>,
@@ -158,32 +161,94 @@ pub(in crate::sinks) fn read_batches(
     Ok(found)
 }
 
+/// A refused row as far as it decides whether it stays.
+#[derive(Debug)]
+pub struct RefusedBytes<'a> {
+    /// The run that refused it.
+    pub run_id: &'a str,
+    /// Its key, when it could be read.
+    pub key: Option<&'a str>,
+    /// Its business date, when it could be told.
+    pub dt: Option<Date>,
+    /// When it was first refused.
+    pub first_seen: Timestamp,
+    /// Its source bytes.
+    pub raw: &'a [u8],
+    /// Its place in the file.
+    pub place: u64,
+}
+
+/// Gives every row of a quarantine file to `each`.
+///
+/// # Errors
+/// `Verification` when the file is missing or altered, `Permission` and `Transient` from the store.
+pub fn each_refused(
+    destination: &Destination,
+    file: &DataFile,
+    each: &mut dyn FnMut(&RefusedBytes<'_>),
+) -> Result<()> {
+    let mut first_place = 0;
+    read_batches(destination, file, &mut |rows| {
+        refused_in(rows, first_place)?.iter().for_each(&mut *each);
+        first_place += rows.num_rows() as u64;
+        Ok(true)
+    })?;
+    Ok(())
+}
+
+/// The rows of a batch that begins at this place of its file.
+pub(super) fn refused_in(rows: &RecordBatch, first_place: u64) -> Result<Vec<RefusedBytes<'_>>> {
+    let keys = rows.column(KEY_COLUMN).as_string::<i32>();
+    let raw = rows.column(RAW_COLUMN).as_binary::<i32>();
+    let runs = rows.column(RUN_COLUMN).as_string::<i32>();
+    (first_place..)
+        .zip(0..rows.num_rows())
+        .map(|(place, row)| {
+            Ok(RefusedBytes {
+                run_id: runs.value(row),
+                key: keys.is_valid(row).then(|| keys.value(row)),
+                dt: day_at(rows, row),
+                first_seen: first_seen_at(rows, row)?,
+                raw: raw.value(row),
+                place,
+            })
+        })
+        .collect()
+}
+
 fn row_at(rows: &RecordBatch, row: usize) -> Result<QuarantineRow> {
     use base64::Engine;
     let text = |column: usize| rows.column(column).as_string::<i32>().value(row).to_owned();
     let optional = |column: usize| rows.column(column).is_valid(row).then(|| text(column));
-    let days = rows.column(5).as_primitive::<Date32Type>();
-    let seen = rows.column(13).as_primitive::<TimestampMicrosecondType>().value(row);
-    let seen = Timestamp::from_microsecond(seen)
-        .or_err(ErrorKind::Verification, "a quarantine row has no instant")?;
     Ok(QuarantineRow {
         split: text(0),
         split_id: SplitId(rows.column(SPLIT_COLUMN).as_primitive::<UInt32Type>().value(row)),
         row: rows.column(ROW_COLUMN).as_primitive::<UInt64Type>().value(row),
         offset_bytes: rows.column(OFFSET_COLUMN).as_primitive::<UInt64Type>().value(row),
-        key: optional(4),
-        dt: days.is_valid(row).then(|| date_of_days(days.value(row))).flatten(),
+        key: optional(KEY_COLUMN),
+        dt: day_at(rows, row),
         reasons: reasons_at(rows.column(REASONS_COLUMN).as_list(), row),
         raw_base64: base64::engine::general_purpose::STANDARD
-            .encode(rows.column(7).as_binary::<i32>().value(row)),
+            .encode(rows.column(RAW_COLUMN).as_binary::<i32>().value(row)),
         raw_format: text(8),
         raw_sha256: text(9),
         contract: text(10),
         contract_version: text(11),
-        run_id: text(12),
-        first_seen: seen.to_string(),
-        attempts: rows.column(14).as_primitive::<Int32Type>().value(row),
+        run_id: text(RUN_COLUMN),
+        first_seen: first_seen_at(rows, row)?.to_string(),
+        attempts: rows.column(ATTEMPTS_COLUMN).as_primitive::<Int32Type>().value(row),
     })
+}
+
+fn day_at(rows: &RecordBatch, row: usize) -> Option<Date> {
+    let days = rows.column(DT_COLUMN).as_primitive::<Date32Type>();
+    days.is_valid(row).then(|| date_of_days(days.value(row))).flatten()
+}
+
+fn first_seen_at(rows: &RecordBatch, row: usize) -> Result<Timestamp> {
+    let seen = rows.column(SEEN_COLUMN).as_primitive::<TimestampMicrosecondType>();
+    Timestamp::from_microsecond(seen.value(row))
+        .or_err(ErrorKind::Verification, "a quarantine row has no instant")
 }
 
 fn reasons_at(reasons: &ListArray, row: usize) -> Vec<StoredReason> {
