@@ -18,7 +18,7 @@ use crate::catalog::privacy::MAX_QUARANTINE_DAYS;
 use crate::error::Result;
 use crate::plan::AwsOptions;
 use crate::publish::{
-    CommitRecord, Committed, DayEntry, FoundObject, Inventory, ObjectKind, live_days,
+    CommitRecord, Committed, DayEntry, FoundObject, Inventory, ObjectKind, live_days, published_by,
 };
 use crate::sinks::quarantine::each_refused;
 use crate::state::staging_folders;
@@ -184,12 +184,8 @@ fn stored(dataset: &Target, runtime: &Handle, schemas: &Path) -> Result<Vec<Audi
     let live = live_days(records);
     let is_private = records.last().is_some_and(|last| last.record.privacy.is_some());
     let expiry_of = |seq: Option<u64>, dt: Option<Date>| {
-        let record = records.iter().map(|c| &c.record).find(|record| Some(record.seq) == seq);
-        let of_day = |record: &CommitRecord| {
-            let entry = record.days.iter().find(|entry| Some(entry.dt) == dt)?;
-            Some(until(record, entry, is_private))
-        };
-        record.and_then(of_day).unwrap_or(Until::Always)
+        let day = seq.zip(dt).and_then(|(seq, dt)| published_by(records, seq, dt));
+        day.map_or(Until::Always, |(record, entry)| until(record, entry, is_private))
     };
     let mut objects = Vec::new();
     for object in &found {

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Ledger, SourceSummary, date_of_days};
 use crate::plan::{AwsOptions, Plan};
 use crate::publish::{
-    Appended, CommitRecord, ContractIdentity, DayEntry, Intent, Log, find_published, mark_done,
+    Appended, CommitRecord, ContractIdentity, Intent, Log, find_published, mark_done,
     refresh_latest, require_create_if_absent, write_intent,
 };
 use crate::report::{Outcome, RunSummary};
@@ -123,11 +123,6 @@ impl Target {
         self.runtime.block_on(self.log.read_all())
     }
 
-    /// Brings `latest/` up to `records`.
-    pub(super) fn refresh_to(&self, records: &[Committed]) -> Result<Vec<String>> {
-        self.refresh(records)
-    }
-
     /// Leaves word that nothing of a run is in flight any more.
     pub(super) fn conclude(&self, run_id: &str) -> Result<()> {
         let Location { store, prefix, .. } = &self.location;
@@ -159,7 +154,8 @@ impl Target {
         Ok(Publication { committed, by_another_run: true, latest })
     }
 
-    fn refresh(&self, records: &[Committed]) -> Result<Vec<String>> {
+    /// Brings `latest/` up to `records`.
+    pub(super) fn refresh(&self, records: &[Committed]) -> Result<Vec<String>> {
         let Location { store, prefix, .. } = &self.location;
         self.runtime.block_on(refresh_latest(store, prefix, records))
     }
@@ -185,27 +181,14 @@ pub(super) fn record(
     let days = draft.days.iter().filter_map(|written| {
         let rows = draft.ledger.by_day.get(&Ledger::day_key_of(Some(written.day)));
         let rows = rows.map_or(0, |tally| tally.written);
-        let privacy = written.privacy.as_ref();
-        Some(DayEntry {
-            earliest_expiry: privacy.and_then(|privacy| privacy.earliest_expiry),
-            anonymised_rows: privacy.map(|privacy| privacy.anonymised_rows),
-            ..DayEntry::new(date_of_days(written.day)?, rows)
-        })
+        Some(written.entry(date_of_days(written.day)?, rows))
     });
     let files = draft.days.iter().flat_map(|day| &day.files);
     CommitRecord {
-        format_version: CommitRecord::FORMAT_VERSION,
-        seq: 0,
-        prev_sha256: None,
         run_id: run.run_id.clone(),
         job: run.plan.job.clone(),
         dataset: contract.dataset.clone(),
-        contract: ContractIdentity {
-            id: contract.id.clone(),
-            label: contract.label(),
-            version: contract.version.clone(),
-            sha256: contract.sha256.clone(),
-        },
+        contract: ContractIdentity::of(contract),
         schema_fingerprint: contract.schema_fingerprint(),
         code_version: CODE_VERSION.to_owned(),
         idempotency_key: key.to_owned(),
@@ -216,7 +199,6 @@ pub(super) fn record(
         fx_table_sha256: draft.fx.as_ref().map(|fx| fx.sha256.clone()),
         fx: draft.fx.clone(),
         privacy: draft.privacy.clone(),
-        suppressed: Vec::new(),
         sources: sources.to_vec(),
         days: days.collect(),
         files: files.clone().map(|written| written.file.clone()).collect(),
@@ -226,9 +208,7 @@ pub(super) fn record(
         warnings: draft.warnings.clone(),
         guarded_csv_cells: files.map(|written| written.guarded_cells).sum(),
         settings: settings(run.plan),
-        replayed: None,
-        discarded: None,
-        removal: None,
+        ..CommitRecord::empty()
     }
 }
 

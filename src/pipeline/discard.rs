@@ -1,12 +1,10 @@
 //! Giving up refused rows: a record that says which and why, and nothing else.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Ledger, ReasonCode};
+use crate::model::ReasonCode;
 use crate::plan::AwsOptions;
 use crate::publish::{
     Appended, CommitRecord, Discarded, QuarantineLog, TakenRows, idempotency_key,
@@ -107,9 +105,6 @@ fn record(origin: &CommitRecord, discarded: Discarded, at: Timestamp) -> CommitR
         ("taken", format!("{:?}", discarded.taken)),
     ]);
     CommitRecord {
-        format_version: CommitRecord::FORMAT_VERSION,
-        seq: 0,
-        prev_sha256: None,
         run_id: super::run_id(at),
         job: origin.job.clone(),
         dataset: origin.dataset.clone(),
@@ -120,22 +115,7 @@ fn record(origin: &CommitRecord, discarded: Discarded, at: Timestamp) -> CommitR
         as_of: at.to_string(),
         committed_at: at.to_string(),
         tzdb: tzdb_version().to_owned(),
-        zone_differences: Vec::new(),
-        fx_table_sha256: None,
-        fx: None,
-        privacy: None,
-        suppressed: Vec::new(),
-        sources: Vec::new(),
-        days: Vec::new(),
-        files: Vec::new(),
-        quarantine_files: Vec::new(),
-        ledger: Ledger::default(),
-        reasons: BTreeMap::new(),
-        warnings: BTreeMap::new(),
-        guarded_csv_cells: 0,
-        settings: BTreeMap::new(),
-        replayed: None,
         discarded: Some(discarded),
-        removal: None,
+        ..CommitRecord::empty()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use jiff::civil::Date;
 use rayon::prelude::*;
 
 use crate::catalog::Severity;
@@ -10,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fx::CurrencyUse;
 use crate::model::{Ledger, Reason, ReasonCode, SplitId, date_of_days};
 use crate::plan::Plan;
+use crate::publish::DayEntry;
 use crate::sinks::quarantine::{RejectBuilder, RejectedRow};
 use crate::sinks::{DayWriter, Destination, FileMetadata, WrittenFile};
 use crate::state::{StagedFile, Staging};
@@ -40,6 +42,18 @@ pub(super) struct WrittenDay {
     pub(super) converted: BTreeMap<String, CurrencyUse>,
     /// Ages of the rows, where the dataset is private.
     pub(super) privacy: Option<DayPrivacy>,
+}
+
+impl WrittenDay {
+    /// The day as a record has it, with `rows`.
+    pub(super) fn entry(&self, date: Date, rows: u64) -> DayEntry {
+        let privacy = self.privacy.as_ref();
+        DayEntry {
+            earliest_expiry: privacy.and_then(|privacy| privacy.earliest_expiry),
+            anonymised_rows: privacy.map(|privacy| privacy.anonymised_rows),
+            ..DayEntry::new(date, rows)
+        }
+    }
 }
 
 /// What the days are written by.

@@ -11,9 +11,6 @@ pub(super) fn record(run_id: &str, key: &str, days: &[&str]) -> CommitRecord {
     let tally = |rows| Tally { read: rows, written: rows, ..Tally::default() };
     let run = tally(rows * days.len() as u64);
     CommitRecord {
-        format_version: CommitRecord::FORMAT_VERSION,
-        seq: 0,
-        prev_sha256: None,
         run_id: run_id.to_owned(),
         job: "orders-daily".to_owned(),
         dataset: "exported_orders".to_owned(),
@@ -29,12 +26,6 @@ pub(super) fn record(run_id: &str, key: &str, days: &[&str]) -> CommitRecord {
         as_of: "2026-08-03T00:00:00Z".to_owned(),
         committed_at: "2026-08-03T00:00:09Z".to_owned(),
         tzdb: "2026a".to_owned(),
-        zone_differences: vec![],
-        fx_table_sha256: None,
-        fx: None,
-        privacy: None,
-        suppressed: vec![],
-        sources: vec![],
         days: days.iter().map(|day| DayEntry::new(day.parse().unwrap(), rows)).collect(),
         files: days
             .iter()
@@ -50,7 +41,6 @@ pub(super) fn record(run_id: &str, key: &str, days: &[&str]) -> CommitRecord {
                 sums: BTreeMap::new(),
             })
             .collect(),
-        quarantine_files: vec![],
         ledger: Ledger {
             by_split: vec![SplitTally {
                 split: SplitId(0),
@@ -60,12 +50,6 @@ pub(super) fn record(run_id: &str, key: &str, days: &[&str]) -> CommitRecord {
             by_day: days.iter().map(|day| ((*day).to_owned(), tally(rows))).collect(),
             run,
         },
-        reasons: BTreeMap::new(),
-        warnings: BTreeMap::new(),
-        guarded_csv_cells: 0,
-        settings: BTreeMap::new(),
-        replayed: None,
-        discarded: None,
-        removal: None,
+        ..CommitRecord::empty()
     }
 }

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::DataFile;
 use crate::storage::{below, store_error};
 
-use super::record::{CommitRecord, Committed};
+use super::record::{CommitRecord, Committed, DayEntry};
 use super::store::{self, Created, Patience};
 
 /// Records that are read at the same time.
@@ -143,6 +143,18 @@ impl Log {
     }
 }
 
+/// The record with the number `seq` and its entry of the day `dt`, when it published that day.
+#[must_use]
+pub fn published_by(
+    records: &[Committed],
+    seq: u64,
+    dt: Date,
+) -> Option<(&CommitRecord, &DayEntry)> {
+    let at = records.binary_search_by_key(&seq, |committed| committed.record.seq).ok()?;
+    let record = &records.get(at)?.record;
+    record.days.iter().find(|entry| entry.dt == dt).map(|entry| (record, entry))
+}
+
 /// The commit that each published day belongs to: the newest that lists it.
 #[must_use]
 pub fn live_days(records: &[Committed]) -> BTreeMap<Date, u64> {
@@ -158,16 +170,12 @@ pub fn live_days(records: &[Committed]) -> BTreeMap<Date, u64> {
 /// The records whose rows are still published: those that a day belongs to, and those before them
 /// whose days they have reworked.
 pub fn in_force(records: &[Committed]) -> impl Iterator<Item = &Committed> {
-    let by_seq: BTreeMap<u64, &CommitRecord> =
-        records.iter().map(|committed| (committed.record.seq, &committed.record)).collect();
     let mut seqs = BTreeSet::new();
     for (day, seq) in live_days(records) {
         let mut at = Some(seq);
-        while let Some(record) = at.and_then(|seq| by_seq.get(&seq)) {
+        while let Some((record, entry)) = at.and_then(|seq| published_by(records, seq, day)) {
             seqs.insert(record.seq);
-            let entry = record.days.iter().find(|entry| entry.dt == day);
-            let replaced = entry.and_then(|entry| entry.replaces).filter(|_| record.is_rework());
-            at = replaced.filter(|earlier| *earlier < record.seq);
+            at = entry.replaces.filter(|earlier| record.is_rework() && *earlier < record.seq);
         }
     }
     records.iter().filter(move |committed| seqs.contains(&committed.record.seq))

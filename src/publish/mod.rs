@@ -22,7 +22,7 @@ pub use intent::{Intent, mark_done, write_intent};
 pub use inventory::{FoundObject, Inventory, ObjectKind};
 pub use key::idempotency_key;
 pub use latest::refresh_latest;
-pub use log::{Appended, Log, find_published, in_force, live_days, live_files};
+pub use log::{Appended, Log, find_published, in_force, live_days, live_files, published_by};
 pub use probe::require_create_if_absent;
 pub use quarantine::{Discarded, QuarantineFile, QuarantineLog, Replayed, ReplayedRows, TakenRows};
 pub use record::{CommitRecord, Committed, ContractIdentity, DayEntry};

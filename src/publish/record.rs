@@ -10,10 +10,11 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fx::RatesUsed;
 use crate::model::{
-    DataFile, Ledger, PrivacyRecord, SourceSummary, SuppressionMark, ZoneDifference,
+    DataFile, FileFormat, Ledger, PrivacyRecord, SourceSummary, SuppressionMark, ZoneDifference,
 };
 
 use super::quarantine::{Discarded, Replayed};
@@ -94,7 +95,7 @@ pub struct CommitRecord {
 }
 
 /// Which contract, to the byte.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContractIdentity {
     /// `id` of the contract file.
     pub id: String,
@@ -133,6 +134,19 @@ pub struct Committed {
     pub sha256: String,
 }
 
+impl ContractIdentity {
+    /// That of `contract`.
+    #[must_use]
+    pub fn of(contract: &Contract) -> Self {
+        Self {
+            id: contract.id.clone(),
+            label: contract.label(),
+            version: contract.version.clone(),
+            sha256: contract.sha256.clone(),
+        }
+    }
+}
+
 impl DayEntry {
     /// A day with `rows`, of a dataset that is not private.
     #[must_use]
@@ -144,6 +158,50 @@ impl DayEntry {
 impl CommitRecord {
     /// The form that this program writes, and the newest it reads.
     pub const FORMAT_VERSION: u32 = 1;
+
+    /// A record in the present form that says nothing yet, for the fields that one has no use for.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            format_version: Self::FORMAT_VERSION,
+            seq: 0,
+            prev_sha256: None,
+            run_id: String::new(),
+            job: String::new(),
+            dataset: String::new(),
+            contract: ContractIdentity::default(),
+            schema_fingerprint: String::new(),
+            code_version: String::new(),
+            idempotency_key: String::new(),
+            as_of: String::new(),
+            committed_at: String::new(),
+            tzdb: String::new(),
+            zone_differences: Vec::new(),
+            fx_table_sha256: None,
+            fx: None,
+            privacy: None,
+            suppressed: Vec::new(),
+            sources: Vec::new(),
+            days: Vec::new(),
+            files: Vec::new(),
+            quarantine_files: Vec::new(),
+            ledger: Ledger::default(),
+            reasons: BTreeMap::new(),
+            warnings: BTreeMap::new(),
+            guarded_csv_cells: 0,
+            settings: BTreeMap::new(),
+            replayed: None,
+            discarded: None,
+            removal: None,
+        }
+    }
+
+    /// Its Parquet files of the day `dt`, in order.
+    #[must_use]
+    pub fn parquet_of(&self, dt: Date) -> Vec<&DataFile> {
+        let of_day = |file: &&DataFile| file.dt == Some(dt) && file.format == FileFormat::Parquet;
+        self.files.iter().filter(of_day).collect()
+    }
 
     /// The bytes of the record: JSON for people, the same for the same record.
     ///

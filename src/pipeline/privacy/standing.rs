@@ -1,14 +1,10 @@
 //! What stands published may lose personal data and never gets it back.
 
-use std::collections::BTreeMap;
-
-use jiff::civil::Date;
-
 use crate::catalog::{Contract, Pseudonym};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FieldPolicy, PrivacyRecord, date_of_days};
 use crate::plan::Plan;
-use crate::publish::{CommitRecord, Committed, live_days};
+use crate::publish::{Committed, DayEntry, live_days, published_by};
 
 use super::policy;
 
@@ -21,27 +17,24 @@ pub(in crate::pipeline) fn refuse_to_bring_back(
     records: &[Committed],
     days: impl IntoIterator<Item = i32>,
 ) -> Result<()> {
-    let by_seq: BTreeMap<u64, &CommitRecord> =
-        records.iter().map(|committed| (committed.record.seq, &committed.record)).collect();
     let live = live_days(records);
     for day in days.into_iter().filter_map(date_of_days) {
-        let Some(standing) = live.get(&day).and_then(|seq| by_seq.get(seq)) else { continue };
-        if let Some(privacy) = &standing.privacy {
-            compare(plan, day, standing, privacy)?;
+        let standing = live.get(&day).and_then(|seq| published_by(records, *seq, day));
+        let Some((record, entry)) = standing else { continue };
+        if let Some(privacy) = &record.privacy {
+            compare(plan, record.seq, entry, privacy)?;
         }
     }
     Ok(())
 }
 
-fn compare(plan: &Plan, day: Date, standing: &CommitRecord, privacy: &PrivacyRecord) -> Result<()> {
+fn compare(plan: &Plan, seq: u64, entry: &DayEntry, privacy: &PrivacyRecord) -> Result<()> {
     let refused = |why: &str| {
         Error::new(ErrorKind::Usage, format!("the run would bring back personal data: {why}"))
-            .with("day", day)
-            .with("commit", standing.seq)
+            .with("day", entry.dt)
+            .with("commit", seq)
     };
-    let entry = standing.days.iter().find(|entry| entry.dt == day);
-    let has_rows_of_age = entry.and_then(|entry| entry.anonymised_rows).unwrap_or(0) > 0;
-    if has_rows_of_age && plan.as_of < privacy.as_of {
+    if entry.anonymised_rows.unwrap_or(0) > 0 && plan.as_of < privacy.as_of {
         let message = "rows that are of age in what is published would be young again";
         return Err(refused(message)
             .with("as_of", plan.as_of)

@@ -10,10 +10,10 @@ use rayon::prelude::*;
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Batch, DataFile, FileFormat, Ledger, ObjectPart, Part, RawFormat, RawRows, Split, SplitId,
-    ZoneSpans, days_of_date,
+    Batch, DataFile, Ledger, ObjectPart, Part, RawFormat, RawRows, Split, SplitId, ZoneSpans,
+    days_of_date,
 };
-use crate::publish::{CommitRecord, Committed, QuarantineLog, live_days};
+use crate::publish::{CommitRecord, Committed, QuarantineLog, live_days, published_by};
 use crate::sinks::{Destination, read_rows};
 use crate::state::Checkpoint;
 use crate::transform::{forget, output_rows};
@@ -48,12 +48,8 @@ impl<'r> StandingDays<'r> {
         let mut days: BTreeMap<_, _> = (log.days_of(origin))
             .filter_map(|date| {
                 let seq = live.get(&date)?;
-                let record = &records.iter().find(|c| c.record.seq == *seq)?.record;
-                let entry = record.days.iter().find(|entry| entry.dt == date)?;
-                let files = record.files.iter();
-                let files: Vec<_> = files
-                    .filter(|f| f.dt == Some(date) && f.format == FileFormat::Parquet)
-                    .collect();
+                let (record, entry) = published_by(records, *seq, date)?;
+                let files = record.parquet_of(date);
                 let can_be_carried_on = record.contract.label == contract.label()
                     && record.schema_fingerprint == fingerprint
                     && files.iter().map(|file| file.rows).sum::<u64>() == entry.rows;

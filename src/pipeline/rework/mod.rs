@@ -22,11 +22,12 @@ use tokio::runtime::Handle;
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{DataFile, FileFormat, SuppressionMark};
+use crate::model::{DataFile, SuppressionMark};
 use crate::plan::Plan;
 use crate::publish::{
     Appended, CommitRecord, Committed, DayEntry, FoundObject, Intent, Inventory, ObjectKind,
     QuarantineLog, RemovalCause, RemovedKind, RemovedObject, delete_objects, live_days,
+    published_by,
 };
 use crate::sinks::Destination;
 use crate::sinks::quarantine::{RefusedBytes, Sifted, Sifting, sift_quarantine};
@@ -178,9 +179,8 @@ impl<'a> Rework<'a> {
         let contract = self.contract();
         let live = live_days(records);
         let of_day = |(&date, &seq): (&Date, &u64)| {
-            let record = &records.iter().find(|c| c.record.seq == seq)?.record;
-            let entry = record.days.iter().find(|entry| entry.dt == date)?;
-            Some(StandingDay { date, entry, record, files: parquet_of(record, date) })
+            let (record, entry) = published_by(records, seq, date)?;
+            Some(StandingDay { date, entry, record, files: record.parquet_of(date) })
         };
         let days: Vec<_> = live.iter().filter_map(of_day).collect();
         for day in &days {
@@ -239,7 +239,7 @@ impl<'a> Rework<'a> {
         let records = self.target.read_again()?;
         let objects = self.objects(&records)?;
         if self.plan.latest || objects.iter().any(|object| object.kind == ObjectKind::Latest) {
-            self.target.refresh_to(&records)?;
+            self.target.refresh(&records)?;
         }
         if done.commit.is_some() {
             self.target.conclude(&self.run_id)?;
@@ -332,12 +332,6 @@ fn sifting(
     }
 }
 
-/// The Parquet files of a day in a record, in order.
-pub(super) fn parquet_of(record: &CommitRecord, date: Date) -> Vec<&DataFile> {
-    let of_day = |file: &&DataFile| file.dt == Some(date) && file.format == FileFormat::Parquet;
-    record.files.iter().filter(of_day).collect()
-}
-
 /// The objects of old versions of days that `goes` says, by the record and its entry of the day.
 pub(super) fn old_versions(
     records: &[Committed],
@@ -346,11 +340,7 @@ pub(super) fn old_versions(
 ) -> Vec<RemovedObject> {
     let of_object = |object: &&FoundObject| {
         let (Some(seq), Some(dt)) = (object.commit, object.dt) else { return false };
-        let record = records.iter().map(|c| &c.record).find(|record| record.seq == seq);
-        let found = record.and_then(|record| {
-            record.days.iter().find(|entry| entry.dt == dt).map(|entry| (record, entry))
-        });
-        found.is_some_and(|(record, entry)| goes(record, entry))
+        published_by(records, seq, dt).is_some_and(|(record, entry)| goes(record, entry))
     };
     (objects.iter())
         .filter(|object| object.kind == ObjectKind::OldData)

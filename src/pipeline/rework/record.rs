@@ -1,7 +1,5 @@
 //! The record of a rework.
 
-use std::collections::BTreeMap;
-
 use jiff::civil::Date;
 
 use crate::error::Result;
@@ -10,7 +8,7 @@ use crate::pipeline::identity::{CODE_VERSION, settings};
 use crate::pipeline::privacy;
 use crate::pipeline::write::WrittenDay;
 use crate::publish::{
-    CommitRecord, ContractIdentity, DayEntry, Removal, RemovalCause, RemovedKind, RemovedObject,
+    CommitRecord, ContractIdentity, Removal, RemovalCause, RemovedKind, RemovedObject,
     idempotency_key,
 };
 use crate::sinks::quarantine::Sifted;
@@ -51,18 +49,10 @@ pub(super) fn record(
         pushed_down: None,
     };
     Ok(CommitRecord {
-        format_version: CommitRecord::FORMAT_VERSION,
-        seq: 0,
-        prev_sha256: None,
         run_id: rework.run_id.clone(),
         job: plan.job.clone(),
         dataset: contract.dataset.clone(),
-        contract: ContractIdentity {
-            id: contract.id.clone(),
-            label: contract.label(),
-            version: contract.version.clone(),
-            sha256: contract.sha256.clone(),
-        },
+        contract: ContractIdentity::of(contract),
         schema_fingerprint: contract.schema_fingerprint(),
         code_version: CODE_VERSION.to_owned(),
         idempotency_key: idempotency_key(&[
@@ -74,22 +64,20 @@ pub(super) fn record(
         as_of: as_of.to_string(),
         committed_at: rework.now.to_string(),
         tzdb: tzdb_version().to_owned(),
-        zone_differences: Vec::new(),
         fx_table_sha256: tables.pop().flatten().filter(|_| tables.is_empty()),
-        fx: None,
         privacy,
         suppressed: due.suppressed.clone(),
         sources: days.iter().map(summary).collect(),
-        days: days.iter().zip(written).map(|(day, written)| entry(day, written)).collect(),
+        days: days
+            .iter()
+            .zip(written)
+            .map(|(day, written)| written.entry(day.date, day.rows()))
+            .collect(),
         files: files.clone().map(|written| written.file.clone()).collect(),
         quarantine_files: sifted.iter().filter_map(|sifted| sifted.file.clone()).collect(),
         ledger,
-        reasons: BTreeMap::new(),
-        warnings: BTreeMap::new(),
         guarded_csv_cells: files.map(|written| written.guarded_cells).sum(),
         settings: settings(plan),
-        replayed: None,
-        discarded: None,
         removal: Some(Removal {
             cause,
             as_of,
@@ -98,16 +86,8 @@ pub(super) fn record(
             changed_rows: days.iter().map(|day| day.changed_rows).sum(),
             erased_rows: days.iter().map(|day| day.gone_rows).sum(),
         }),
+        ..CommitRecord::empty()
     })
-}
-
-fn entry(day: &ReworkedDay, written: &WrittenDay) -> DayEntry {
-    let privacy = written.privacy.as_ref();
-    DayEntry {
-        earliest_expiry: privacy.and_then(|privacy| privacy.earliest_expiry),
-        anonymised_rows: privacy.map(|privacy| privacy.anonymised_rows),
-        ..DayEntry::new(day.date, day.rows())
-    }
 }
 
 /// Everything that goes: what the days were read from, in every format, and the rest that is due.

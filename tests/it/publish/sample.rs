@@ -34,9 +34,6 @@ impl Run<'_> {
         let split = SplitTally { split: SplitId(0), name: "a.bson".into(), tally: run.clone() };
         let day = |day: &&str| DayEntry::new(day.parse().unwrap(), rows);
         CommitRecord {
-            format_version: CommitRecord::FORMAT_VERSION,
-            seq: 0,
-            prev_sha256: None,
             run_id: self.id.to_owned(),
             job: "orders-daily".to_owned(),
             dataset: "exported_orders".to_owned(),
@@ -52,27 +49,14 @@ impl Run<'_> {
             as_of: "2026-08-03T00:00:00Z".to_owned(),
             committed_at: "2026-08-03T00:00:09Z".to_owned(),
             tzdb: "2026a".to_owned(),
-            zone_differences: vec![],
-            fx_table_sha256: None,
-            fx: None,
-            privacy: None,
-            suppressed: vec![],
-            sources: vec![],
             days: self.days.iter().map(day).collect(),
             files: self.files(),
-            quarantine_files: vec![],
             ledger: Ledger {
                 by_split: vec![split],
                 by_day: self.days.iter().map(|day| ((*day).to_owned(), tally(rows))).collect(),
                 run,
             },
-            reasons: BTreeMap::new(),
-            warnings: BTreeMap::new(),
-            guarded_csv_cells: 0,
-            settings: BTreeMap::new(),
-            replayed: None,
-            discarded: None,
-            removal: None,
+            ..CommitRecord::empty()
         }
     }
 
