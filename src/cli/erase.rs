@@ -2,21 +2,18 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
 
 use super::job_args::JobArgs;
 use super::output;
-use super::progress::shown;
 use super::retention::{proof, require_clean};
-use super::signals::Signals;
+use super::signals::watched;
 use super::surroundings::Here;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::model::Sensitive;
 use crate::pipeline::{self, ErasureOutcome, ErasureReceipt};
 use crate::report::table::count;
-use crate::telemetry::Progress;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -98,12 +95,9 @@ impl Erase {
         let plan = self.job.plan(here)?;
         let value = self.subject.value()?;
         let options = pipeline::Options { dry_run: false, fresh: false, started_at: here.now };
-        let progress = Arc::new(Progress::default());
-        let signals = Signals::watch(&progress, &here.bar)?;
-        let receipt = shown(here, &progress, || {
-            pipeline::erase(&plan, &self.subject.field, &value, &progress, options)
-        })
-        .map_err(|error| signals.explain(error))?;
+        let receipt = watched(here, |progress| {
+            pipeline::erase(&plan, &self.subject.field, &value, progress, options)
+        })?;
         if let Some(file) = &self.receipt {
             let doing = "the person is erased, but the receipt cannot be written";
             let text =
@@ -112,11 +106,7 @@ impl Erase {
                 .or_err(ErrorKind::Usage, doing)
                 .map_err(|error| error.with("file", file.display()))?;
         }
-        if self.json {
-            output::print_json(&receipt)?;
-        } else {
-            output::print(&render(&receipt))?;
-        }
+        output::show(&receipt, self.json, render)?;
         require_clean(Some(&receipt.proof), &receipt.target)
     }
 }

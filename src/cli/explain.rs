@@ -50,12 +50,9 @@ impl Explain {
             run: &self.run,
             row: &self.row,
         })?;
-        if self.json {
-            output::print_json(&rows)?;
-        } else {
-            output::print(&rows.iter().map(render).collect::<Vec<_>>().join("\n"))?;
-        }
-        Ok(())
+        output::show(&rows, self.json, |rows| {
+            rows.iter().map(render).collect::<Vec<_>>().join("\n")
+        })
     }
 }
 

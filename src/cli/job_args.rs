@@ -25,6 +25,13 @@ pub(super) struct JobArgs {
     /// …to this one, both included
     #[arg(long, value_name = "DAY", value_parser = values::day, requires = "from")]
     to: Option<Date>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// The arguments of every command that does the work of a run, whatever its days.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
     /// The run's clock: the only "now" that can reach the output [default: the time of the call]
     #[arg(long, value_name = "INSTANT", value_parser = values::instant)]
     as_of: Option<Timestamp>,
@@ -34,6 +41,18 @@ pub(super) struct JobArgs {
     /// Memory budget, for instance 512MB or 2GiB [default: the job's, else 512MB]
     #[arg(long, value_name = "SIZE", value_parser = values::size_bytes)]
     memory: Option<u64>,
+}
+
+impl RunArgs {
+    /// What they say instead of the job, for a run of these days.
+    pub fn overrides(&self, days: Option<DaySelection>) -> Overrides {
+        Overrides {
+            days,
+            as_of: self.as_of,
+            threads: self.threads.map(usize::from),
+            memory_bytes: self.memory,
+        }
+    }
 }
 
 impl JobArgs {
@@ -56,12 +75,7 @@ impl JobArgs {
             (None, Some(first), Some(last)) => Some(DaySelection::Range { first, last }),
             _ => None,
         };
-        Ok(Overrides {
-            days,
-            as_of: self.as_of,
-            threads: self.threads.map(usize::from),
-            memory_bytes: self.memory,
-        })
+        Ok(self.run.overrides(days))
     }
 }
 

@@ -27,3 +27,15 @@ pub(super) fn print_json(document: &impl Serialize) -> Result<bool> {
         .or_err(ErrorKind::Unexpected, "cannot write the output as JSON")?;
     print(&(text + "\n"))
 }
+
+/// Prints `document` as one JSON document, or for people what `render` makes of it.
+///
+/// # Errors
+/// `Unexpected` as for [`print`].
+pub(super) fn show<T: Serialize>(
+    document: &T,
+    json: bool,
+    render: impl FnOnce(&T) -> String,
+) -> Result<()> {
+    if json { print_json(document) } else { print(&render(document)) }.map(|_| ())
+}

@@ -31,11 +31,6 @@ impl Plan {
     /// Prints the plan.
     pub fn execute(self, here: &Here) -> Result<()> {
         let summary = pipeline::plan(&self.job.plan(here)?)?;
-        if self.json {
-            output::print_json(&summary)?;
-        } else {
-            output::print(&render(&summary))?;
-        }
-        Ok(())
+        output::show(&summary, self.json, render)
     }
 }

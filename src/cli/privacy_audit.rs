@@ -49,11 +49,7 @@ impl Audit {
             as_of,
             here.now,
         )?;
-        if self.json {
-            output::print_json(&audit)?;
-        } else {
-            output::print(&render(&audit))?;
-        }
+        output::show(&audit, self.json, render)?;
         if audit.overdue == 0 {
             return Ok(());
         }

@@ -120,12 +120,7 @@ impl Stats {
         let target = target::find(self.which.target.as_deref(), here)?;
         let run = self.which.run.as_deref();
         let stats = pipeline::quarantine_stats(&target.url, &target.aws, run)?;
-        if self.json {
-            output::print_json(&stats)?;
-        } else {
-            output::print(&counted(&stats))?;
-        }
-        Ok(())
+        output::show(&stats, self.json, counted)
     }
 }
 

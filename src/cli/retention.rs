@@ -1,18 +1,14 @@
 //! `consign retention`: what is due to be forgotten, and forgetting it.
 
-use std::sync::Arc;
-
 use clap::{Args, Subcommand};
 
 use super::job_args::JobArgs;
 use super::output;
-use super::progress::shown;
-use super::signals::Signals;
+use super::signals::watched;
 use super::surroundings::Here;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{self, Proof, RetentionOutcome, RetentionSummary};
 use crate::report::table::{Table, count};
-use crate::telemetry::Progress;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,16 +57,9 @@ impl Retention {
         };
         let plan = which.job.plan(here)?;
         let options = pipeline::Options { dry_run: !apply, fresh: false, started_at: here.now };
-        let progress = Arc::new(Progress::default());
-        let signals = Signals::watch(&progress, &here.bar)?;
         let summary =
-            shown(here, &progress, || pipeline::retention(&plan, apply, &progress, options))
-                .map_err(|error| signals.explain(error))?;
-        if which.json {
-            output::print_json(&summary)?;
-        } else {
-            output::print(&render(&summary))?;
-        }
+            watched(here, |progress| pipeline::retention(&plan, apply, progress, options))?;
+        output::show(&summary, which.json, render)?;
         require_clean(summary.proof.as_ref(), &summary.target)
     }
 }

@@ -1,19 +1,15 @@
 //! `consign run`: do a job.
 
-use std::sync::Arc;
-
 use clap::Args;
 
 use super::job_args::JobArgs;
 use super::output;
-use super::progress::shown;
-use super::signals::Signals;
+use super::signals::watched;
 use super::surroundings::Here;
 use crate::config::Environment;
 use crate::error::{Error, Result};
 use crate::pipeline;
 use crate::report::text;
-use crate::telemetry::Progress;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,16 +53,9 @@ impl Run {
         }
         let options =
             pipeline::Options { dry_run: self.dry_run, fresh: self.fresh, started_at: here.now };
-        let progress = Arc::new(Progress::default());
-        let signals = Signals::watch(&progress, &here.bar)?;
-        let summary = shown(here, &progress, || pipeline::run(&plan, &progress, options))
-            .map_err(|error| with_command(signals.explain(error)))?;
-        if self.json {
-            output::print_json(&summary)?;
-        } else {
-            output::print(&text::render(&summary))?;
-        }
-        Ok(())
+        let summary = watched(here, |progress| pipeline::run(&plan, progress, options))
+            .map_err(with_command)?;
+        output::show(&summary, self.json, text::render)
     }
 }
 

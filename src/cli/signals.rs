@@ -7,11 +7,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::ProgressBar;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::progress::shown;
+use super::surroundings::Here;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::telemetry::Progress;
 
+/// Does `work` and shows its progress. The first signal asks it to stop.
+///
+/// # Errors
+/// Whatever `work` gives, told apart by the signal that stopped it; `Unexpected` when the system
+/// does not let signals be watched.
+pub(super) fn watched<T>(here: &Here, work: impl FnOnce(&Arc<Progress>) -> Result<T>) -> Result<T> {
+    let progress = Arc::new(Progress::default());
+    let signals = Signals::watch(&progress, &here.bar)?;
+    shown(here, &progress, || work(&progress)).map_err(|error| signals.explain(error))
+}
+
 /// Signals of this process, watched from now to its end.
-pub(super) struct Signals {
+struct Signals {
     terminated: Arc<AtomicBool>,
 }
 
@@ -20,7 +33,7 @@ impl Signals {
     ///
     /// # Errors
     /// `Unexpected` when the system does not let signals be watched.
-    pub fn watch(progress: &Arc<Progress>, bar: &ProgressBar) -> Result<Self> {
+    fn watch(progress: &Arc<Progress>, bar: &ProgressBar) -> Result<Self> {
         let message = "cannot watch for signals";
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -62,7 +75,7 @@ impl Signals {
     }
 
     /// The error of a stopped run, told apart by the signal that stopped it.
-    pub fn explain(&self, error: Error) -> Error {
+    fn explain(&self, error: Error) -> Error {
         if error.kind() == ErrorKind::Interrupted && self.terminated.load(Ordering::SeqCst) {
             Error::new(ErrorKind::Terminated, "terminated").with_source(error)
         } else {

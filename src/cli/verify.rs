@@ -1,17 +1,13 @@
 //! `consign verify`: re-read a published dataset and compare it with its commit records.
 
-use std::sync::Arc;
-
 use clap::Args;
 
-use super::progress::shown;
-use super::signals::Signals;
+use super::signals::watched;
 use super::surroundings::Here;
 use super::{output, target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{self, VerifySummary};
 use crate::report::table::count;
-use crate::telemetry::Progress;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,17 +32,10 @@ impl Verify {
     pub fn execute(self, here: &Here) -> Result<()> {
         let target = target::find(Some(&self.target), here)?;
         let schemas = here.project()?.schemas();
-        let progress = Arc::new(Progress::default());
-        let signals = Signals::watch(&progress, &here.bar)?;
-        let found = shown(here, &progress, || {
-            pipeline::verify(&target.url, &target.aws, &schemas, &progress)
-        })
-        .map_err(|error| signals.explain(error))?;
-        if self.json {
-            output::print_json(&found)?;
-        } else {
-            output::print(&render(&found))?;
-        }
+        let found = watched(here, |progress| {
+            pipeline::verify(&target.url, &target.aws, &schemas, progress)
+        })?;
+        output::show(&found, self.json, render)?;
         match found.problems.len() {
             0 => Ok(()),
             n => Err(Error::new(ErrorKind::Verification, "the dataset is not as it was recorded")

@@ -15,9 +15,9 @@ use serde::Serialize;
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::model::{DataFile, FileFormat, Sensitive, SuppressionMark};
+use crate::model::{Sensitive, SuppressionMark};
 use crate::plan::Plan;
-use crate::publish::{Committed, FoundObject, Inventory, ObjectKind, RemovalCause};
+use crate::publish::{Committed, FoundObject, RemovalCause};
 use crate::sinks::quarantine::RefusedBytes;
 use crate::sinks::read_rows;
 use crate::telemetry::{Progress, Stage};
@@ -25,12 +25,10 @@ use crate::transform::{HOW_TO_GET_A_KEY, PrivacyInForce, forget, normal_form};
 
 use super::Options;
 use super::byte_search::unescaped;
-use super::commit::Target;
 use super::privacy;
-use super::retention::require_private;
 use super::rework::{
     Due, Proof, Rework, Task, Values, Worked, contains_word, dead_orphans, each_text_of,
-    old_versions,
+    in_a_rework, old_versions,
 };
 
 /// How an erasure ended, when it did not fail.
@@ -91,33 +89,25 @@ pub fn erase(
     progress: &Arc<Progress>,
     options: Options,
 ) -> Result<ErasureReceipt> {
-    require_private(&plan.contract)?;
-    let runtime = super::start_runtime()?;
-    let workers = super::start_workers(plan.threads)?;
-    let target = Target::open_existing(&plan.target, &plan.aws, runtime.handle())?;
+    let in_force = |records: &[Committed]| in_force(plan, records);
+    in_a_rework(plan, progress, options, in_force, |rework| {
+        carry_out(rework, &Erasure::new(rework, field, value)?)
+    })
+}
+
+fn in_force(plan: &Plan, records: &[Committed]) -> Result<PrivacyInForce> {
     let keys = privacy::keys_of(plan)?.ok_or_else(|| {
         Error::new(ErrorKind::Usage, "an erasure leaves a keyed mark, and there is no key")
             .with_help(HOW_TO_GET_A_KEY)
     })?;
     // Rows that are of age in what stands must not be counted as young.
-    let stood_at = target.records().iter().filter_map(|c| c.record.privacy.as_ref());
+    let stood_at = records.iter().filter_map(|c| c.record.privacy.as_ref());
     let as_of = stood_at.map(|privacy| privacy.as_of).chain([plan.as_of]).max();
-    let in_force = PrivacyInForce {
+    Ok(PrivacyInForce {
         as_of: as_of.unwrap_or(plan.as_of),
         keys: Some(keys),
-        suppressed: privacy::suppressed(target.records()).cloned().collect(),
-    };
-    let rework = Rework {
-        plan,
-        target: &target,
-        runtime: runtime.handle(),
-        progress,
-        run_id: super::run_id(options.started_at),
-        now: options.started_at,
-        in_force,
-    };
-    let erasure = Erasure::new(&rework, field, value)?;
-    workers.install(|| carry_out(&rework, &erasure))
+        suppressed: privacy::suppressed(records).cloned().collect(),
+    })
 }
 
 fn carry_out(rework: &Rework<'_>, erasure: &Erasure<'_>) -> Result<ErasureReceipt> {
@@ -180,27 +170,14 @@ fn versions_with_person(
 ) -> Result<BTreeSet<(u64, Date)>> {
     let contract = &rework.plan.contract;
     let destination = rework.target.destination();
-    let there: BTreeSet<&str> = objects.iter().map(|object| object.path.as_str()).collect();
-    let inventory = Inventory::new(records);
-    let is_to_be_read = |file: &DataFile| {
-        let kind = inventory.kind(&file.path).0;
-        file.format == FileFormat::Parquet
-            && matches!(kind, ObjectKind::LiveData | ObjectKind::OldData)
-            && there.contains(file.path.as_str())
-    };
-    let fingerprint = contract.schema_fingerprint();
-    let files: Vec<(u64, &DataFile)> = (records.iter().map(|committed| &committed.record))
-        .filter(|record| record.schema_fingerprint == fingerprint)
-        .flat_map(|record| record.files.iter().map(|file| (record.seq, file)))
-        .filter(|(_, file)| is_to_be_read(file))
-        .collect();
-    let found = files.into_par_iter().with_max_len(1).map(|(seq, file)| {
+    let files = rework.readable_files(records, objects);
+    let found = files.into_par_iter().with_max_len(1).map(|(record, file)| {
         let mut has_person = false;
         read_rows(&destination, file, contract, &mut |rows| {
             has_person |= erasure.rows_of_person(&rows)?.true_count() > 0;
             Ok(())
         })?;
-        Ok(file.dt.filter(|_| has_person).map(|day| (seq, day)))
+        Ok(file.dt.filter(|_| has_person).map(|day| (record.seq, day)))
     });
     Ok(found.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }

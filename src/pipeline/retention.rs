@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::catalog::{Contract, Field, FieldType, Forget, Then};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::plan::Plan;
 use crate::publish::{Committed, FoundObject, ObjectKind, RemovalCause, RemovedKind};
 use crate::sinks::quarantine::RefusedBytes;
@@ -20,11 +20,10 @@ use crate::telemetry::{Progress, Stage};
 use crate::transform::forget;
 
 use super::Options;
-use super::commit::Target;
 use super::privacy;
 use super::rework::{
-    Due, Leftovers, Proof, Rework, Task, Values, Worked, dead_orphans, each_text_of, leftovers,
-    old_versions,
+    Due, Leftovers, Proof, Rework, Task, Values, Worked, dead_orphans, each_text_of, in_a_rework,
+    leftovers, old_versions,
 };
 
 /// How a retention ended, when it did not fail.
@@ -115,30 +114,8 @@ pub fn retention(
     progress: &Arc<Progress>,
     options: Options,
 ) -> Result<RetentionSummary> {
-    require_private(&plan.contract)?;
-    let runtime = super::start_runtime()?;
-    let workers = super::start_workers(plan.threads)?;
-    let target = Target::open_existing(&plan.target, &plan.aws, runtime.handle())?;
-    let rework = Rework {
-        plan,
-        target: &target,
-        runtime: runtime.handle(),
-        progress,
-        run_id: super::run_id(options.started_at),
-        now: options.started_at,
-        in_force: privacy::in_force(plan, target.records())?,
-    };
-    workers.install(|| at(&rework, apply))
-}
-
-/// Refuses contracts that declare no privacy.
-pub(super) fn require_private(contract: &Contract) -> Result<()> {
-    if contract.privacy.is_some() {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Usage, "the contract declares no privacy, so nothing is ever due")
-        .with("dataset", contract.label())
-        .with_help("give the contract a `privacy` property, see docs/privacy.md"))
+    let in_force = |records: &[Committed]| privacy::in_force(plan, records);
+    in_a_rework(plan, progress, options, in_force, |rework| at(rework, apply))
 }
 
 fn at(rework: &Rework<'_>, apply: bool) -> Result<RetentionSummary> {

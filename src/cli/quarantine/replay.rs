@@ -1,22 +1,17 @@
 //! `consign quarantine replay`: refused rows, tried again by the present contract and rates.
 
-use std::sync::Arc;
-
 use clap::Args;
-use jiff::Timestamp;
 
-use crate::cli::progress::shown;
-use crate::cli::signals::Signals;
+use crate::cli::job_args::RunArgs;
+use crate::cli::signals::watched;
 use crate::cli::surroundings::Here;
 use crate::cli::{job_args, job_of_run, output, reasons};
-use crate::config::{Overrides, values};
 use crate::error::Result;
 use crate::model::Sensitive;
 use crate::pipeline::{self, Options, ReplayOutcome, ReplayRequest, ReplaySummary, RunReplay};
 use crate::plan::DaySelection;
 use crate::report::table::{Table, count};
 use crate::report::text;
-use crate::telemetry::Progress;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,15 +39,8 @@ pub(super) struct Replay {
     /// Tell what would become of the rows, and publish nothing
     #[arg(long)]
     dry_run: bool,
-    /// The run's clock: the only "now" that can reach the output [default: the time of the call]
-    #[arg(long, value_name = "INSTANT", value_parser = values::instant)]
-    as_of: Option<Timestamp>,
-    /// Worker threads [default: the job's, else one a processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-    /// Memory budget, for instance 512MB or 2GiB [default: the job's, else 512MB]
-    #[arg(long, value_name = "SIZE", value_parser = values::size_bytes)]
-    memory: Option<u64>,
+    #[command(flatten)]
+    run_args: RunArgs,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -62,28 +50,15 @@ impl Replay {
     /// Replays and prints what became of the rows.
     pub fn execute(self, here: &Here) -> Result<()> {
         let job = job_of_run::find(self.job.as_deref(), self.run.as_deref(), here)?;
-        let overrides = Overrides {
-            days: Some(DaySelection::Found),
-            as_of: self.as_of,
-            threads: self.threads.map(usize::from),
-            memory_bytes: self.memory,
-        };
+        let overrides = self.run_args.overrides(Some(DaySelection::Found));
         // The sources are not read, so nothing that opens them is asked for.
         let plan = job_args::plan_of(&job, &overrides, here, &|_| Some(Sensitive::new("")))?;
         let reasons = self.reason.iter().map(|typed| reasons::code(typed));
         let request = ReplayRequest { run: self.run, reasons: reasons.collect::<Result<_>>()? };
         let options = Options { dry_run: self.dry_run, fresh: false, started_at: here.now };
-        let progress = Arc::new(Progress::default());
-        let signals = Signals::watch(&progress, &here.bar)?;
         let summary =
-            shown(here, &progress, || pipeline::replay(&plan, &request, &progress, options))
-                .map_err(|error| signals.explain(error))?;
-        if self.json {
-            output::print_json(&summary)?;
-        } else {
-            output::print(&render(&summary))?;
-        }
-        Ok(())
+            watched(here, |progress| pipeline::replay(&plan, &request, progress, options))?;
+        output::show(&summary, self.json, render)
     }
 }
 

@@ -11,7 +11,7 @@ mod proof;
 mod record;
 mod texts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{DataFile, SuppressionMark};
+use crate::model::{DataFile, FileFormat, SuppressionMark};
 use crate::plan::Plan;
 use crate::publish::{
     Appended, CommitRecord, Committed, DayEntry, FoundObject, Intent, Inventory, ObjectKind,
@@ -34,6 +34,7 @@ use crate::sinks::quarantine::{RefusedBytes, Sifted, Sifting, sift_quarantine};
 use crate::telemetry::{Progress, Stage};
 use crate::transform::PrivacyInForce;
 
+use super::Options;
 use super::byte_search::Searched;
 use super::commit::Target;
 use super::gate;
@@ -152,6 +153,40 @@ pub struct Proof {
     pub searched: Searched,
 }
 
+/// Does `work` as a rework of the dataset that `plan` publishes, on its worker threads. `in_force`
+/// says what of privacy is in force when these records stand.
+///
+/// # Errors
+/// `Usage` when the contract is not private or there is no dataset; whatever `in_force` and `work`
+/// give.
+pub(super) fn in_a_rework<T: Send>(
+    plan: &Plan,
+    progress: &Progress,
+    options: Options,
+    in_force: impl FnOnce(&[Committed]) -> Result<PrivacyInForce>,
+    work: impl FnOnce(&Rework<'_>) -> Result<T> + Send,
+) -> Result<T> {
+    if plan.contract.privacy.is_none() {
+        let message = "the contract declares no privacy, so nothing is ever due";
+        return Err(Error::new(ErrorKind::Usage, message)
+            .with("dataset", plan.contract.label())
+            .with_help("give the contract a `privacy` property, see docs/privacy.md"));
+    }
+    let runtime = super::start_runtime()?;
+    let workers = super::start_workers(plan.threads)?;
+    let target = Target::open_existing(&plan.target, &plan.aws, runtime.handle())?;
+    let rework = Rework {
+        plan,
+        target: &target,
+        runtime: runtime.handle(),
+        progress,
+        run_id: super::run_id(options.started_at),
+        now: options.started_at,
+        in_force: in_force(target.records())?,
+    };
+    workers.install(|| work(&rework))
+}
+
 impl<'a> Rework<'a> {
     fn destination(&self) -> Destination {
         self.target.destination()
@@ -166,6 +201,27 @@ impl<'a> Rework<'a> {
         let destination = self.destination();
         let inventory = Inventory::new(records);
         self.runtime.block_on(inventory.list(&destination.store, &destination.root).try_collect())
+    }
+
+    /// The Parquet files of newest and of older versions that are there and that the present contract
+    /// can read, with their records.
+    pub(super) fn readable_files<'r>(
+        &self,
+        records: &'r [Committed],
+        objects: &[FoundObject],
+    ) -> Vec<(&'r CommitRecord, &'r DataFile)> {
+        let is_data = |object: &&FoundObject| {
+            matches!(object.kind, ObjectKind::LiveData | ObjectKind::OldData)
+        };
+        let there: BTreeSet<&str> =
+            objects.iter().filter(is_data).map(|object| object.path.as_str()).collect();
+        let fingerprint = self.contract().schema_fingerprint();
+        (records.iter().map(|committed| &committed.record))
+            .filter(|record| record.schema_fingerprint == fingerprint)
+            .flat_map(|record| record.files.iter().map(move |file| (record, file)))
+            .filter(|(_, file)| file.format == FileFormat::Parquet)
+            .filter(|(_, file)| there.contains(file.path.as_str()))
+            .collect()
     }
 
     /// The published days.
@@ -210,17 +266,11 @@ impl<'a> Rework<'a> {
     ) -> Result<Vec<(&'r DataFile, Sifted)>> {
         let destination = self.destination();
         let log = QuarantineLog::new(records);
-        let there = |file: &DataFile| {
-            objects.iter().any(|o| o.path == file.path && o.kind == ObjectKind::Quarantine)
-        };
-        let files: Vec<&DataFile> = (records.iter())
-            .flat_map(|committed| &committed.record.quarantine_files)
-            .filter(|file| there(file))
-            .collect();
-        let sifted = files.into_par_iter().with_max_len(1).map(|file| {
-            let sifting = |row: &RefusedBytes<'_>| sifting(task, &log, file, row);
-            Ok((file, sift_quarantine(&destination, file, None, &sifting)?))
-        });
+        let sifted =
+            quarantine_files(records, objects).into_par_iter().with_max_len(1).map(|file| {
+                let sifting = |row: &RefusedBytes<'_>| sifting(task, &log, file, row);
+                Ok((file, sift_quarantine(&destination, file, None, &sifting)?))
+            });
         let sifted: Vec<(&DataFile, Sifted)> = sifted.collect::<Result<_>>()?;
         Ok(sifted.into_iter().filter(|(_, sifted)| sifted.has_due()).collect())
     }
@@ -316,6 +366,15 @@ impl<'a> Rework<'a> {
         }
         Ok(deleted)
     }
+}
+
+/// The quarantine files that are there.
+fn quarantine_files<'r>(records: &'r [Committed], objects: &[FoundObject]) -> Vec<&'r DataFile> {
+    let is_quarantine = |object: &&FoundObject| object.kind == ObjectKind::Quarantine;
+    let there: BTreeSet<&str> =
+        objects.iter().filter(is_quarantine).map(|object| object.path.as_str()).collect();
+    let files = records.iter().flat_map(|committed| &committed.record.quarantine_files);
+    files.filter(|file| there.contains(file.path.as_str())).collect()
 }
 
 /// What becomes of a refused row.

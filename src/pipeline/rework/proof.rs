@@ -9,12 +9,12 @@ use rayon::prelude::*;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{DataFile, FileFormat};
 use crate::pipeline::byte_search::{Haystack, Needles, search, unescaped};
-use crate::publish::{Committed, FoundObject, Inventory, ObjectKind, live_days};
+use crate::publish::{Committed, FoundObject, ObjectKind, live_days};
 use crate::sinks::quarantine::each_refused;
 use crate::sinks::{Destination, read_rows};
 use crate::state::files_below;
 
-use super::{Proof, Rework, Task, contains_word, each_text, unfinished_files};
+use super::{Proof, Rework, Task, contains_word, each_text, quarantine_files, unfinished_files};
 
 /// Values that must be gone, in memory only.
 #[derive(Debug, Default)]
@@ -127,31 +127,18 @@ impl Rework<'_> {
         destination: &Destination,
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<()> {
-        let contract = &self.plan.contract;
-        let there: BTreeSet<&str> = objects.iter().map(|object| object.path.as_str()).collect();
-        let inventory = Inventory::new(records);
-        for record in records.iter().map(|committed| &committed.record) {
-            for file in record.files.iter().filter(|file| file.format == FileFormat::Parquet) {
-                let (kind, _) = inventory.kind(&file.path);
-                let counts = matches!(kind, ObjectKind::LiveData | ObjectKind::OldData)
-                    && record.schema_fingerprint == contract.schema_fingerprint()
-                    && there.contains(file.path.as_str());
-                if counts {
-                    read_rows(destination, file, contract, &mut |rows: RecordBatch| {
-                        each_text(&task.lawful(&rows)?, each);
-                        Ok(())
-                    })?;
-                }
-            }
-            for file in &record.quarantine_files {
-                if there.contains(file.path.as_str()) {
-                    each_refused(destination, file, &mut |row| {
-                        each(row.raw);
-                        each(&unescaped(row.raw));
-                        each(row.key.unwrap_or_default().as_bytes());
-                    })?;
-                }
-            }
+        for (_, file) in self.readable_files(records, objects) {
+            read_rows(destination, file, &self.plan.contract, &mut |rows: RecordBatch| {
+                each_text(&task.lawful(&rows)?, each);
+                Ok(())
+            })?;
+        }
+        for file in quarantine_files(records, objects) {
+            each_refused(destination, file, &mut |row| {
+                each(row.raw);
+                each(&unescaped(row.raw));
+                each(row.key.unwrap_or_default().as_bytes());
+            })?;
         }
         Ok(())
     }
