@@ -25,6 +25,18 @@ fn contract(dataset: &str) -> Contract {
     load_contract(&schemas().join(dataset).join("v1.odcs.yaml")).unwrap()
 }
 
+/// What `told` says of each change, `from` replaced by `to`, is what is expected.
+fn assert_told(cases: &[(&str, &str, &[&str])], told: impl Fn(&str, &str) -> Vec<String>) {
+    let mut wrong = String::new();
+    for (from, to, expected) in cases {
+        let told = told(from, to);
+        if told != *expected {
+            wrong += &format!("{from:?} to {to:?}\n  expected {expected:#?}\n  told {told:#?}\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 #[test]
 fn the_data_catalog_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("DATA_CATALOG.md");

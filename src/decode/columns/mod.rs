@@ -141,52 +141,25 @@ impl FieldColumn {
         level: usize,
         cx: &mut Context,
     ) -> Result<(), Unusual> {
-        match &mut self.column {
-            Column::List(column) => {
-                if let Some(mut inside) = place.open_list()? {
-                    column.read(&mut inside, level + 1, cx)?;
-                    self.cells += 1;
-                    return place.close(inside);
-                }
-            }
-            Column::Structure(column) => {
-                if let Some(mut inside) = place.open_object()? {
-                    column.read(&mut inside, level + 1, cx)?;
-                    self.cells += 1;
-                    return place.close(inside);
-                }
-            }
-            Column::Text(column) => {
-                if let Some(text) = place.take_text() {
-                    self.cells += 1;
-                    return column.read(text, cx);
-                }
-            }
-            Column::Decimal(column) => {
-                if let Some(number) = place.take_number() {
-                    self.cells += 1;
-                    return column.read(number);
-                }
-            }
-            Column::Integer(column) => {
-                if let Some(number) = place.take_number() {
-                    self.cells += 1;
-                    return column.read(number);
-                }
-            }
-            Column::Timestamp(column) => {
-                if let Some(text) = place.take_text() {
-                    self.cells += 1;
-                    return column.read(text);
-                }
-            }
-            Column::Date(column) => {
-                if let Some(text) = place.take_text() {
-                    self.cells += 1;
-                    return column.read(text);
-                }
-            }
-            Column::Boolean(_) | Column::Binary(_) => {}
+        let taken = match &mut self.column {
+            Column::Text(column) => place.take_text().map(|text| column.read(text, cx)),
+            Column::Timestamp(column) => place.take_text().map(|text| column.read(text)),
+            Column::Date(column) => place.take_text().map(|text| column.read(text)),
+            Column::Decimal(column) => place.take_number().map(|number| column.read(number)),
+            Column::Integer(column) => place.take_number().map(|number| column.read(number)),
+            Column::List(column) => place.open_list()?.map(|mut inside| {
+                column.read(&mut inside, level + 1, cx)?;
+                place.close(inside)
+            }),
+            Column::Structure(column) => place.open_object()?.map(|mut inside| {
+                column.read(&mut inside, level + 1, cx)?;
+                place.close(inside)
+            }),
+            Column::Boolean(_) | Column::Binary(_) => None,
+        };
+        if let Some(read) = taken {
+            self.cells += 1;
+            return read;
         }
         let value = place.take_value(&mut cx.walk)?;
         if value.is_null() {

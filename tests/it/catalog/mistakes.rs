@@ -3,7 +3,7 @@
 use consign::catalog::parse_contract;
 use consign::error::ErrorKind;
 
-use super::SOUND;
+use super::{SOUND, assert_told};
 
 /// What is told about the sound contract with `from` replaced by `to`. Lines are relative to the
 /// first changed one.
@@ -24,14 +24,7 @@ fn told(from: &str, to: &str) -> Vec<String> {
 
 fn check(cases: &[(&str, &str, &[&str])]) {
     assert_eq!(told(SOUND, SOUND), [""; 0]);
-    let mut wrong = String::new();
-    for (from, to, expected) in cases {
-        let told = told(from, to);
-        if told != *expected {
-            wrong += &format!("{from:?} to {to:?}\n  expected {expected:#?}\n  told {told:#?}\n");
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_told(cases, told);
 }
 
 #[test]

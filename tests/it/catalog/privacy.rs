@@ -4,6 +4,8 @@ use consign::catalog::{
     Contract, FieldPrivacy, Forget, Pseudonym, Then, TimeUnit, describe, parse_contract,
 };
 
+use super::assert_told;
+
 const VISITORS: &str = include_str!("../../data/visitors.odcs.yaml");
 
 fn visitors() -> Contract {
@@ -196,14 +198,7 @@ fn mistakes_are_told() {
             &["`email` has `privacy`, so it needs a `classification`"],
         ),
     ];
-    let mut wrong = String::new();
-    for (from, to, expected) in cases {
-        let told = told(from, to);
-        if told != *expected {
-            wrong += &format!("{from:?} to {to:?}\n  expected {expected:#?}\n  told {told:#?}\n");
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong}");
+    assert_told(cases, told);
 }
 
 #[test]
