@@ -182,7 +182,9 @@ fn stored(dataset: &Target, runtime: &Handle, schemas: &Path) -> Result<Vec<Audi
         runtime.block_on(inventory.list(&destination.store, &destination.root).try_collect())?;
     let runs = run_words(&destination, &found)?;
     let live = live_days(records);
-    let is_private = records.last().is_some_and(|last| last.record.privacy.is_some());
+    // Records without days, as of a discard, say nothing of privacy.
+    let newest = records.iter().rev().find(|committed| !committed.record.days.is_empty());
+    let is_private = newest.is_some_and(|newest| newest.record.privacy.is_some());
     let expiry_of = |seq: Option<u64>, dt: Option<Date>| {
         let day = seq.zip(dt).and_then(|(seq, dt)| published_by(records, seq, dt));
         day.map_or(Until::Always, |(record, entry)| until(record, entry, is_private))

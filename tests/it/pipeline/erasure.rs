@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
+use consign::catalog::{Contract, load_contract};
 use consign::error::{ErrorKind, Result};
 use consign::model::Sensitive;
 use consign::pipeline::{self, AuditClass, AuditSummary, ErasureOutcome, ErasureReceipt};
@@ -12,9 +13,10 @@ use jiff::Timestamp;
 
 use super::harness::{Place, day, run, write_export, write_keys};
 use super::people::{
-    LONG_AFTER, WORD, email, files_with, options, person, plan, problems, publish, put_back,
-    refused_person, snapshot,
+    LONG_AFTER, WORD, contract, email, files_with, options, person, plan, problems, publish,
+    put_back, refused_person, snapshot,
 };
+use super::replay::{discard, records};
 
 /// A plan at an instant shortly after publishing, with a key.
 pub fn keyed(place: &Place) -> Plan {
@@ -154,6 +156,40 @@ fn an_audit_lists_what_is_overdue_until_retention_has_been_applied() {
     assert_eq!(after.overdue, 0, "{:#?}", after.objects);
     assert_eq!(after.objects.len(), 12, "six files and six of the view");
     assert!(after.objects.iter().all(|object| object.expires_at.is_none()));
+}
+
+/// The contract of people without a word of privacy.
+fn public_contract(place: &Place) -> Arc<Contract> {
+    contract(place);
+    let file = place.path("schemas/people/v1.odcs.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    while let Some(at) = lines.iter().position(|line| line.trim() == "- property: privacy") {
+        lines.drain(at..at + 2);
+        if lines[at - 1].trim() == "customProperties:" {
+            lines.remove(at - 1);
+        }
+    }
+    fs::write(&file, lines.join("\n")).unwrap();
+    Arc::new(load_contract(&file).unwrap())
+}
+
+#[test]
+fn what_was_published_before_there_was_privacy_is_overdue_whatever_was_recorded_last() {
+    let place = Place::new();
+    let soon = "2026-08-05T00:00:00Z";
+    let public = public_contract(&place);
+    write_export(&place.path("export"), &[vec![person(100, 1)]]);
+    run(&Plan { contract: public, ..plan(&place, soon) }).unwrap();
+    let plan = publish(&place);
+    let overdue = audit(&place, &plan, soon);
+    assert_eq!(overdue.overdue, 6, "two formats of three days: {:#?}", overdue.objects);
+
+    let shown = overdue.objects.len();
+    let run_id = records(&place).pop().unwrap().record.run_id;
+    assert!(discard(&plan, &run_id, &[], "written by a test").unwrap() > 0);
+    let after = audit(&place, &plan, soon);
+    assert_eq!((after.overdue, after.objects.len()), (6, shown), "{:#?}", after.objects);
 }
 
 #[test]
