@@ -258,16 +258,18 @@ impl Running<'_> {
         progress.bytes_total.store(bytes, Ordering::Relaxed);
         progress.splits_total.store(intake.splits.len() as u64, Ordering::Relaxed);
         let names = ExclusionNames::new(&plan.contract);
-        let steps = {
-            let (rates, privacy) = (self.rates.as_ref(), Some(&self.privacy));
-            Steps::new(&plan.contract, plan.days, rates, privacy)?
-        };
         let (checkpoints, resumed) =
-            extract::extract(plan, steps, &names, intake, staging, self.runtime, progress)?;
+            extract::extract(plan, self.steps()?, &names, intake, staging, self.runtime, progress)?;
         intake.end_scan_window(self.now());
         let days = days_to_publish(plan.days, &checkpoints);
         let decided = self.settle(staging, checkpoints, days, &names, &Standing::default())?;
         Ok(Decided { resumed, ..decided })
+    }
+
+    /// The steps of the contract, with the rates and the privacy of this run.
+    fn steps(&self) -> Result<Steps> {
+        let Self { plan, rates, privacy, .. } = self;
+        Steps::new(&plan.contract, plan.days, rates.as_ref(), Some(privacy))
     }
 
     fn over_budget(&self, decided: &Decided) -> Option<String> {

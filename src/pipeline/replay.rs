@@ -25,7 +25,7 @@ use crate::publish::{
 use crate::sinks::quarantine::Seen;
 use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
-use crate::transform::{Steps, tzdb_version};
+use crate::transform::tzdb_version;
 
 use super::commit::{self, Target};
 use super::extract::{Extraction, spill_bytes};
@@ -187,10 +187,7 @@ impl Replay<'_> {
             runtime: run.runtime,
             progress: run.progress,
             rules: SpillRules::new(&plan.contract, &names, limit_bytes)?,
-            steps: {
-                let (rates, privacy) = (run.rates.as_ref(), Some(&run.privacy));
-                Steps::new(&plan.contract, plan.days, rates, privacy)?
-            },
+            steps: run.steps()?,
             resumed: AtomicU64::new(0),
         };
         run.progress.enter(Stage::Extracting);

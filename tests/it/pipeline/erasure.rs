@@ -215,7 +215,7 @@ fn a_person_is_found_by_the_pseudonym_of_a_former_key_and_stays_out() {
     ];
     write_export(&place.path("export"), &[lines]);
     let old_key = write_keys(&place, &key("old", "E"));
-    let mut plan = place.plan(&Arc::new(consign::catalog::load_contract(&file).unwrap()));
+    let mut plan = place.plan(&Arc::new(load_contract(&file).unwrap()));
     plan.privacy_key_file = Some(old_key);
     plan.days = DaySelection::Range { first: day(1), last: day(1) };
     run(&plan).unwrap();
