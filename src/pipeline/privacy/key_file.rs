@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::privacy::{KeyRing, MIN_SECRET_BYTES, new_key_file};
+use crate::transform::HOW_TO_GET_A_KEY;
 
 /// Largest key file that is read, bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -21,7 +22,9 @@ const MAX_BYTES: u64 = 1 << 20;
 pub fn read_key_ring(file: &Path) -> Result<KeyRing> {
     let doing = "cannot read the key file";
     let named = |error: Error| error.with("file", file.display());
-    let opened = File::open(file).or_err(ErrorKind::Usage, doing).map_err(named)?;
+    let opened = File::open(file)
+        .or_err(ErrorKind::Usage, doing)
+        .map_err(|error| named(error).with_help(HOW_TO_GET_A_KEY))?;
     require_private(&opened).map_err(named)?;
     // Room for all of it from the start, so that growing leaves no copies behind.
     let length = opened.metadata().map_or(0, |found| found.len()).min(MAX_BYTES);
@@ -79,7 +82,7 @@ pub fn create_key_file(file: &Path, id: &str) -> Result<()> {
                 "it is there already and is never overwritten; write the key to another file and \
                  add its lines above those of the present key",
             ),
-            _ => error,
+            _ => error.with_help("choose a folder that is there and that you may write to"),
         }
         .with_source(cause)
     })
