@@ -7,8 +7,9 @@ mod bridge;
 
 use arrow::record_batch::RecordBatch;
 use polars::prelude::{Expr, LazyFrame, SortMultipleOptions, col, len, lit};
+use polars_async::executor::ALLOW_RAYON_THREADS;
 
-use crate::error::{ErrorKind, Result, ResultExt};
+use crate::error::{Error, ErrorKind, Result, ResultExt};
 
 /// Rows that lose to another copy of their key: the copy with the greatest
 /// (`version`, `split`, `row`) wins, every other one is found.
@@ -49,12 +50,24 @@ fn stands_more_than_once(column: &str) -> Result<Expr> {
 }
 
 fn positions(rows: LazyFrame) -> Result<RecordBatch> {
-    let rows = rows
-        .select([col("split"), col("row")])
-        .sort(["split", "row"], SortMultipleOptions::default())
-        .collect()
+    let in_order = ["split", "row"];
+    let query =
+        rows.select([col("split"), col("row")]).sort(in_order, SortMultipleOptions::default());
+    let rows = without_pool(|| query.collect())?
         .or_err(ErrorKind::Unexpected, "could not compare the rows of the run")?;
     bridge::record_batch(rows)
+}
+
+/// Does `work` on a thread of its own, which polars is told not to leave, while the caller waits.
+/// Its pool has a thread for each processor and can be sized by the environment alone; so it stands
+/// idle, and as many threads work in polars as call it: the run's `threads`.
+fn without_pool<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+    let alone = || {
+        ALLOW_RAYON_THREADS.set(false);
+        work()
+    };
+    std::thread::scope(|scope| scope.spawn(alone).join())
+        .map_err(|_| Error::new(ErrorKind::Unexpected, "polars gave up comparing rows"))
 }
 
 #[cfg(test)]

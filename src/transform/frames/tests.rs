@@ -129,3 +129,14 @@ proptest! {
         prop_assert_eq!(positions_of(&older_copies(&keys_batch(&copies)).unwrap()), expected);
     }
 }
+
+#[test]
+fn polars_works_on_the_thread_that_asks_alone() {
+    let threads = || polars_core::runtime::RAYON.current_num_threads();
+    assert_eq!(without_pool(threads).unwrap(), 1);
+    let machine = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(threads(), machine, "elsewhere it has its pool");
+    let names = || polars_core::runtime::RAYON.install(|| std::thread::current().id());
+    let (asking, working) = without_pool(|| (std::thread::current().id(), names())).unwrap();
+    assert_eq!(asking, working);
+}
