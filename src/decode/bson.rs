@@ -325,7 +325,7 @@ impl<'a> Place<'a> for Unread<'a> {
     const LIST: Type = Type::Array;
 
     #[inline]
-    fn is_at_end(&self) -> bool {
+    fn take_end(&mut self) -> bool {
         self.cursor.rest.is_empty()
     }
 
@@ -365,6 +365,11 @@ impl<'a> Place<'a> for Unread<'a> {
 
     #[inline]
     fn take_number(&mut self) -> Option<&'a [u8]> {
+        None
+    }
+
+    #[inline]
+    fn take_boolean(&mut self) -> Option<bool> {
         None
     }
 

@@ -183,15 +183,16 @@ impl PathTree {
         level: usize,
         cx: &mut Context,
     ) -> Result<Option<usize>, Unusual> {
-        if !members.is_at_end() {
-            let mut at = self.expected;
-            for _ in 0..TRIES {
-                let Some(node) = self.nodes.get(at) else { break };
-                if node.key.as_ref().is_some_and(|key| members.take_key(key)) {
-                    return Ok(Some(at));
-                }
-                at = node.follower;
+        if members.take_end() {
+            return Ok(None);
+        }
+        let mut at = self.expected;
+        for _ in 0..TRIES {
+            let Some(node) = self.nodes.get(at) else { break };
+            if node.key.as_ref().is_some_and(|key| members.take_key(key)) {
+                return Ok(Some(at));
             }
+            at = node.follower;
         }
         self.search_name(members, last, level, cx)
     }
@@ -305,6 +306,9 @@ fn pass_over<'a, P: Place<'a>>(
     cx: &mut Context,
 ) -> Result<(), Unusual> {
     cx.walk.facts.fields = cx.walk.facts.fields.saturating_add(1);
+    if let Some(text) = members.take_text() {
+        return if text.len() > cx.walk.max_text_bytes { Err(Unusual) } else { Ok(()) };
+    }
     let value = members.take_value(&mut cx.walk)?;
     // The walk counts the depth of what it takes from the first level on.
     if level > 1 && value.has_levels() { Err(Unusual) } else { Ok(()) }

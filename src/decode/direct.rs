@@ -24,8 +24,8 @@ pub(super) trait Place<'a>: Sized {
     /// Type of a list.
     const LIST: Type;
 
-    /// Whether it stands, for all that can be told at a glance, at the end of an object.
-    fn is_at_end(&self) -> bool;
+    /// Takes the end of the object if it is seen at a glance. Otherwise takes nothing.
+    fn take_end(&mut self) -> bool;
 
     /// Takes the name of the next member if it is spelled `key`. Otherwise takes nothing.
     fn take_key(&mut self, key: &Key) -> bool;
@@ -42,6 +42,9 @@ pub(super) trait Place<'a>: Sized {
 
     /// Takes the number it stands before, if the format spells numbers. Otherwise takes nothing.
     fn take_number(&mut self) -> Option<&'a [u8]>;
+
+    /// Takes the boolean it stands before, if the format spells booleans. Otherwise takes nothing.
+    fn take_boolean(&mut self) -> Option<bool>;
 
     /// Takes the value it stands before, checked to its last byte.
     fn take_value(&mut self, walk: &mut Walk) -> Result<Value<'a>, Unusual>;

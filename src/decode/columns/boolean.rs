@@ -7,6 +7,7 @@ use arrow::buffer::BooleanBuffer;
 
 use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH};
+use crate::decode::direct::Unusual;
 use crate::decode::value::{Kind, Value};
 
 #[derive(Debug)]
@@ -28,6 +29,13 @@ impl BooleanColumn {
             Kind::Text(text) if self.coerce && text.is(b"false") => false,
             _ => return Err(TYPE_MISMATCH),
         };
+        self.cells.push(u8::from(boolean));
+        Ok(())
+    }
+
+    /// Appends a boolean.
+    #[inline]
+    pub fn read(&mut self, boolean: bool) -> Result<(), Unusual> {
         self.cells.push(u8::from(boolean));
         Ok(())
     }

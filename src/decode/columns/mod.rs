@@ -155,7 +155,8 @@ impl FieldColumn {
                 column.read(&mut inside, level + 1, cx)?;
                 place.close(inside)
             }),
-            Column::Boolean(_) | Column::Binary(_) => None,
+            Column::Boolean(column) => place.take_boolean().map(|boolean| column.read(boolean)),
+            Column::Binary(_) => None,
         };
         if let Some(read) = taken {
             self.cells += 1;

@@ -108,12 +108,6 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Whether `byte` stands right here, without white space before it.
-    #[inline]
-    pub fn stands_before(&self, byte: u8) -> bool {
-        self.rest.first() == Some(&byte)
-    }
-
     /// Takes the name that is spelled `key`, and the comma before it, if they stand right here.
     #[inline]
     pub fn take_key(&mut self, key: &Key, comma: bool) -> bool {

@@ -288,8 +288,8 @@ impl<'a> Place<'a> for Cursor<'a> {
     const LIST: Type = Type::L;
 
     #[inline]
-    fn is_at_end(&self) -> bool {
-        self.scanner.stands_before(b'}')
+    fn take_end(&mut self) -> bool {
+        self.scanner.take_exactly(b"}")
     }
 
     #[inline]
@@ -316,6 +316,13 @@ impl<'a> Place<'a> for Cursor<'a> {
     #[inline]
     fn take_number(&mut self) -> Option<&'a [u8]> {
         self.scanner.take_tagged(b'N')
+    }
+
+    #[inline]
+    fn take_boolean(&mut self) -> Option<bool> {
+        let spelled = [(true, &b"{\"BOOL\":true}"[..]), (false, b"{\"BOOL\":false}")];
+        let mut found = spelled.into_iter().filter(|(_, bytes)| self.scanner.take_exactly(bytes));
+        found.next().map(|(boolean, _)| boolean)
     }
 
     #[inline]
