@@ -134,3 +134,87 @@ fn column_that_stays(contract: &Contract, is_meant: impl Fn(&Field) -> bool) -> 
     let stays = |field: &Field| field.privacy.at_once.is_none() && field.privacy.after.is_none();
     contract.fields.iter().position(|field| is_meant(field) && stays(field))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int16Array, StringArray};
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::catalog::schema::UTC_DESIGNATOR;
+    use crate::catalog::{GapFold, LocalTime};
+    use crate::plan::DaySelection;
+    use crate::transform::Steps;
+    use crate::transform::fixtures::{batch, contract, field, times, timestamp};
+
+    fn contract_with(zone: &TextZone, offset: WrittenOffset, kept: &[Derived]) -> Arc<Contract> {
+        let FieldType::Timestamp(mut written) = timestamp() else { panic!() };
+        let (gap, fold, zone) = (GapFold::Reject, GapFold::Reject, zone.clone());
+        written.local = Some(LocalTime { zone, gap, fold, offset });
+        let mut fields = vec![
+            field("created_at", FieldType::Timestamp(written)),
+            field("time_zone", FieldType::Text),
+        ];
+        for (number, derived) in kept.iter().enumerate() {
+            let mut kept = field(&format!("kept_{number}"), FieldType::Text);
+            kept.derived = Some(derived.clone());
+            fields.push(kept);
+        }
+        Arc::new(contract(fields))
+    }
+
+    #[test]
+    fn published_rows_tell_the_zones_that_the_run_asked() {
+        let rows = [
+            ("2026-06-01T10:00Z", Some("Europe/Berlin"), Some(120)),
+            ("2026-07-01T12:00Z", Some("Europe/Berlin"), None),
+            ("2026-08-01T12:00Z", None, None),
+            ("2026-09-01T12:00Z", Some("europe/berlin"), Some(UTC_DESIGNATOR)),
+        ];
+        let micros = |text: &str| text.parse::<Timestamp>().unwrap().as_microsecond();
+        let columns: Vec<ArrayRef> = vec![
+            times(rows.iter().map(|row| Some(micros(row.0))).collect()),
+            Arc::new(rows.iter().map(|row| row.1).collect::<StringArray>()),
+            Arc::new(rows.iter().map(|row| row.2).collect::<Int16Array>()),
+        ];
+        let of = || "created_at".to_owned();
+        let (verdict, told) = (Derived::TimeVerdict { of: of() }, Derived::TimeZone { of: of() });
+        let fixed = TextZone::Fixed("Europe/Berlin".to_owned());
+        let default = Some("Asia/Tokyo".to_owned());
+        let named = TextZone::Field { field: "time_zone".to_owned(), default };
+        for zone in [fixed, named] {
+            for offset in [WrittenOffset::Trust, WrittenOffset::Reject] {
+                for kept in [vec![], vec![&verdict], vec![&told], vec![&verdict, &told]] {
+                    let kept: Vec<Derived> = kept.into_iter().cloned().collect();
+                    let contract = contract_with(&zone, offset, &kept);
+                    let steps = Steps::new(&contract, DaySelection::Found, None, None).unwrap();
+                    let run = steps.apply(batch(&contract, columns.clone(), rows.len()));
+                    assert!(run.reasons.is_empty(), "{:?}", run.reasons);
+                    let published = PublishedZones::new(&contract).unwrap();
+                    let tells = !kept.is_empty() || offset == WrittenOffset::Reject;
+                    assert_eq!(published.tells_all(), tells);
+                    let expected = if tells { run.zones } else { ZoneSpans::default() };
+                    assert_eq!(
+                        published.of(&run.columns),
+                        expected,
+                        "{zone:?} {offset:?} {kept:?}"
+                    );
+                    assert!(!tells || expected.iter().count() > 0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_policy_takes_tells_nothing() {
+        let zone = TextZone::Fixed("Europe/Berlin".to_owned());
+        let verdict = Derived::TimeVerdict { of: "created_at".to_owned() };
+        let mut contract = Contract::clone(&contract_with(&zone, WrittenOffset::Trust, &[verdict]));
+        assert!(PublishedZones::new(&contract).unwrap().tells_all());
+        contract.fields[2].privacy.after =
+            Some(crate::catalog::Forget { after_days: 90, then: crate::catalog::Then::Null });
+        assert!(!PublishedZones::new(&contract).unwrap().tells_all());
+    }
+}
