@@ -218,7 +218,7 @@ def traces(files: list[Path], word: str) -> set[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def forgotten(tmp_path_factory) -> People:
-    """People that were published and forgotten, with traces of them before and none looked for yet."""
+    """People that were published and then forgotten, with what was found of them on the way."""
     made = People(tmp_path_factory.mktemp("people"))
     made.publish_twice()
     early = made.retention("apply", PUBLISHED_AT)
