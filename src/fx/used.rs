@@ -12,7 +12,11 @@ pub struct RatesUsed {
     pub place: String,
     /// SHA-256 (hex) of its bytes.
     pub sha256: String,
-    /// Age in days up to which a rate counted.
+    /// SHA-256 (hex) of other files, by which rows were converted that stood published before,
+    /// ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_sha256: Vec<String>,
+    /// Age in days up to which a rate counted, the greatest where files differ in it.
     pub max_staleness_days: u32,
     /// Published rows by the currency they were converted from.
     pub by_currency: BTreeMap<String, CurrencyUse>,
@@ -29,6 +33,18 @@ pub struct CurrencyUse {
     pub newest_rate: Date,
     /// Age in days of the rate that was oldest beside the day of its row.
     pub greatest_age_days: u32,
+}
+
+impl RatesUsed {
+    /// Adds the files by which other rows were converted.
+    pub fn add_files_of(&mut self, before: &Self) {
+        self.other_sha256.push(before.sha256.clone());
+        self.other_sha256.extend_from_slice(&before.other_sha256);
+        self.other_sha256.retain(|sha256| *sha256 != self.sha256);
+        self.other_sha256.sort();
+        self.other_sha256.dedup();
+        self.max_staleness_days = self.max_staleness_days.max(before.max_staleness_days);
+    }
 }
 
 impl CurrencyUse {

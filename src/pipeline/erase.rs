@@ -10,7 +10,6 @@ use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{filter_record_batch, not};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::catalog::Contract;
@@ -19,9 +18,8 @@ use crate::model::{Sensitive, SuppressionMark};
 use crate::plan::Plan;
 use crate::publish::{Committed, FoundObject, RemovalCause};
 use crate::sinks::quarantine::RefusedBytes;
-use crate::sinks::read_rows;
 use crate::telemetry::{Progress, Stage};
-use crate::transform::{HOW_TO_GET_A_KEY, PrivacyInForce, forget, normal_form};
+use crate::transform::{HOW_TO_GET_A_KEY, PrivacyInForce, forget, normal_form, normal_forms};
 
 use super::Options;
 use super::byte_search::unescaped;
@@ -146,9 +144,14 @@ fn due<'r>(
     objects: &[FoundObject],
     erasure: &Erasure<'_>,
 ) -> Result<Due<'r>> {
-    let with_person = versions_with_person(rework, records, objects, erasure)?;
+    let is_there = |rows: &RecordBatch| Ok(erasure.rows_of_person(rows)?.true_count() > 0);
+    let with_person = rework.versions_where(records, objects, |_| true, is_there)?;
     let mut days = rework.standing_days(records)?;
     days.retain(|day| with_person.contains(&(day.record.seq, day.date)));
+    privacy::require_no_less_taken(
+        erasure.contract,
+        days.iter().map(|day| (day.record, day.date)),
+    )?;
     let rewritten: BTreeSet<Date> = days.iter().map(|day| day.date).collect();
     let mut gone = old_versions(records, objects, |record, entry| {
         rewritten.contains(&entry.dt) || with_person.contains(&(record.seq, entry.dt))
@@ -161,25 +164,15 @@ fn due<'r>(
     Ok(Due { days, objects: gone, quarantine, suppressed })
 }
 
-/// Versions of days that hold a row of the person, by record and day.
-fn versions_with_person(
-    rework: &Rework<'_>,
-    records: &[Committed],
-    objects: &[FoundObject],
-    erasure: &Erasure<'_>,
-) -> Result<BTreeSet<(u64, Date)>> {
-    let contract = &rework.plan.contract;
-    let destination = rework.target.destination();
-    let files = rework.readable_files(records, objects);
-    let found = files.into_par_iter().with_max_len(1).map(|(record, file)| {
-        let mut has_person = false;
-        read_rows(&destination, file, contract, &mut |rows| {
-            has_person |= erasure.rows_of_person(&rows)?.true_count() > 0;
-            Ok(())
-        })?;
-        Ok(file.dt.filter(|_| has_person).map(|day| (record.seq, day)))
-    });
-    Ok(found.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+/// The domains of the field's pseudonyms, as the contract and every record before has them.
+fn domains(records: &[Committed], contract: &Contract, field: &str) -> BTreeSet<String> {
+    let policies = records.iter().filter_map(|committed| committed.record.privacy.as_ref());
+    let before = policies.flat_map(|privacy| &privacy.policy).filter(|p| p.field == field);
+    let present = contract.field(field).and_then(|field| field.privacy.at_once.as_ref());
+    before
+        .filter_map(|policy| policy.domain.clone())
+        .chain(present.map(|pseudonym| pseudonym.domain.clone()))
+        .collect()
 }
 
 /// Takes the rows of one person.
@@ -187,6 +180,8 @@ struct Erasure<'a> {
     contract: &'a Contract,
     field: &'a str,
     column: usize,
+    /// The value in the field's normal form.
+    normal: String,
     /// How the person may stand in that column: as it was given, in its normal form, and as a
     /// pseudonym under each key.
     values: BTreeSet<String>,
@@ -221,9 +216,8 @@ impl<'a> Erasure<'a> {
         let words: BTreeSet<String> = [value.expose().trim().to_owned(), normal.clone()].into();
         let mut values = words.clone();
         let keys = rework.in_force.keys.as_deref();
-        let pseudonym = contract.fields.get(column).and_then(|f| f.privacy.at_once.as_ref());
-        if let (Some(keys), Some(pseudonym)) = (keys, pseudonym) {
-            let hashes = keys.pseudonyms_of_every_key(&pseudonym.domain);
+        for domain in domains(rework.target.records(), contract, field) {
+            let hashes = keys.into_iter().flat_map(|keys| keys.pseudonyms_of_every_key(&domain));
             values.extend(hashes.map(|hash| hash.text(&normal)));
         }
         // A mark that an older key has taken does as well.
@@ -250,6 +244,7 @@ impl<'a> Erasure<'a> {
             contract,
             field,
             column,
+            normal,
             values,
             words: words.into_iter().collect(),
             mark,
@@ -262,8 +257,13 @@ impl<'a> Erasure<'a> {
         let texts = rows.column(self.column).as_string_opt::<i32>().ok_or_else(|| {
             Error::new(ErrorKind::Unexpected, "a field that tells a person is no text")
         })?;
-        let is_meant = |text: Option<&str>| text.is_some_and(|text| self.values.contains(text));
-        Ok(texts.iter().map(|text| Some(is_meant(text))).collect())
+        // An earlier version of the contract may have let the value stand in another form.
+        let normal = normal_forms(self.contract, self.column, rows.column(self.column))?;
+        let normal = normal.as_string::<i32>();
+        let is_meant = |(text, normal): (Option<&str>, Option<&str>)| {
+            text.is_some_and(|text| self.values.contains(text)) || normal == Some(&*self.normal)
+        };
+        Ok(texts.iter().zip(normal).map(|texts| Some(is_meant(texts))).collect())
     }
 
     fn split(&self, rows: &RecordBatch) -> Result<(RecordBatch, RecordBatch)> {

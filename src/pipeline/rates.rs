@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result, causes};
 use crate::fx::{CurrencyUse, Rates, RatesUsed};
 use crate::model::date_of_days;
 use crate::plan::{AwsOptions, Plan};
+use crate::publish::CommitRecord;
 use crate::report::plan::PlannedRates;
 use crate::storage::{self, Location, store_error};
 
@@ -97,16 +98,38 @@ pub(super) fn planned(plan: &Plan, rates: &Rates) -> PlannedRates {
 
 /// What a record says of the rates that the rows of `days` were converted by.
 pub(super) fn used(plan: &Plan, rates: &Rates, days: &[WrittenDay]) -> RatesUsed {
-    let mut by_currency: BTreeMap<String, CurrencyUse> = BTreeMap::new();
-    for (currency, of_day) in days.iter().flat_map(|day| &day.converted) {
-        add(&mut by_currency, currency, of_day);
-    }
     RatesUsed {
         place: rates.place.clone(),
         sha256: rates.sha256.clone(),
+        other_sha256: Vec::new(),
         max_staleness_days: plan.contract.exchange.max_staleness_days,
-        by_currency,
+        by_currency: by_currency(days),
     }
+}
+
+/// `used` with the files by which the rows of `carried_from` were converted.
+pub(super) fn beside(mut used: RatesUsed, carried_from: &[&CommitRecord]) -> RatesUsed {
+    for before in carried_from.iter().filter_map(|record| record.fx.as_ref()) {
+        used.add_files_of(before);
+    }
+    used
+}
+
+/// What a record says of `days` of which no row was converted anew: the newest of the files that
+/// their records name, with the others beside it. `None` when none names one.
+pub(super) fn carried(carried_from: &[&CommitRecord], days: &[WrittenDay]) -> Option<RatesUsed> {
+    let with_rates = carried_from.iter().filter(|record| record.fx.is_some());
+    let newest = with_rates.max_by_key(|record| record.seq)?.fx.clone()?;
+    let used = RatesUsed { by_currency: by_currency(days), ..newest };
+    Some(beside(used, carried_from))
+}
+
+fn by_currency(days: &[WrittenDay]) -> BTreeMap<String, CurrencyUse> {
+    let mut by_currency = BTreeMap::new();
+    for (currency, of_day) in days.iter().flat_map(|day| &day.converted) {
+        add(&mut by_currency, currency, of_day);
+    }
+    by_currency
 }
 
 fn add(uses: &mut BTreeMap<String, CurrencyUse>, currency: &str, more: &CurrencyUse) {
@@ -149,7 +172,8 @@ impl Conversions {
         for (currency, rate_date) in &self.columns {
             let currencies = rows.column(*currency).as_string::<i32>();
             let rate_days = rows.column(*rate_date).as_primitive::<Date32Type>();
-            let converted = (0..rows.num_rows()).filter(|row| rate_days.is_valid(*row));
+            let is_told = |row: &usize| rate_days.is_valid(*row) && currencies.is_valid(*row);
+            let converted = (0..rows.num_rows()).filter(is_told);
             let kinds: Vec<(i32, &str)> =
                 converted.map(|row| (rate_days.value(row), currencies.value(row))).collect();
             for stretch in kinds.chunk_by(|a, b| a == b) {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Ledger, ReasonCode, SourceSummary, SplitId, ZoneDifference, days_of_date};
+use crate::model::{Ledger, ReasonCode, SourceSummary, SplitId, days_of_date};
 use crate::plan::{DaySelection, Plan};
 use crate::publish::{
     CommitRecord, Committed, QuarantineLog, Replayed, ReplayedRows, TakenRows, idempotency_key,
@@ -25,7 +25,7 @@ use crate::publish::{
 use crate::sinks::quarantine::Seen;
 use crate::state::{Checkpoint, Staging};
 use crate::telemetry::{Progress, Stage};
-use crate::transform::tzdb_version;
+use crate::transform::{PublishedZones, tzdb_version};
 
 use super::commit::{self, Target};
 use super::extract::{Extraction, spill_bytes};
@@ -35,7 +35,7 @@ use super::quarantine::{OfRun, of_run};
 use super::route::ExclusionNames;
 use super::settle::Standing;
 use super::spill::SpillRules;
-use super::{Decided, Options, Running};
+use super::{Decided, Options, Running, rates, zones};
 use again::{Again, try_again};
 use pick::{Judge, Picked, has_one_of, pick};
 use standing::{StandingDays, carry_on};
@@ -208,9 +208,9 @@ impl Replay<'_> {
             .collect();
         let days = days.into_iter().collect();
         let mut decided = run.settle(staging, checkpoints, days, &names, &judged_already)?;
-        for record in carried_from.values() {
-            add_differences(&mut decided.zone_differences, &record.zone_differences);
-        }
+        let carried_from: Vec<&CommitRecord> = carried_from.into_values().collect();
+        let published = PublishedZones::new(&plan.contract)?;
+        zones::add_untold(&mut decided.zone_differences, &published, carried_from.iter().copied());
         let replayed = RunReplay {
             outcome: ReplayOutcome::DryRun,
             rows: rows_of(&decided.ledger, &judged_already.splits),
@@ -222,8 +222,7 @@ impl Replay<'_> {
         if run.options.dry_run {
             return Ok(replayed);
         }
-        let sources = self.sources(&again.taken, carried_from.into_values());
-        self.publish(&decided, again, &sources, replayed)
+        self.publish(&decided, again, &carried_from, replayed)
     }
 
     /// Spills the published rows that the tried ones are compared with: those of their days, and
@@ -256,16 +255,18 @@ impl Replay<'_> {
         &self,
         decided: &Decided,
         again: Again,
-        sources: &[SourceSummary],
+        carried_from: &[&CommitRecord],
         replayed: RunReplay,
     ) -> Result<RunReplay> {
         let Self { run, target, staging, .. } = *self;
-        let draft = run.write(target, staging, decided, Seen::Before(&again.histories))?;
+        let mut draft = run.write(target, staging, decided, Seen::Before(&again.histories))?;
+        draft.fx = draft.fx.map(|fx| rates::beside(fx, carried_from));
         if run.progress.should_stop() {
             return Err(super::interrupted());
         }
         run.progress.enter(Stage::Publishing);
         let key = self.key(&again.taken);
+        let sources = self.sources(&again.taken, carried_from);
         let record = CommitRecord {
             replayed: Some(Replayed {
                 run_id: self.of_run.origin.clone(),
@@ -273,7 +274,7 @@ impl Replay<'_> {
                 rows: replayed.rows,
                 taken: again.taken,
             }),
-            ..commit::record(run, sources, &key, &draft, run.now())
+            ..commit::record(run, &sources, &key, &draft, run.now())
         };
         let committed = target.commit(run, record)?.committed.record;
         Ok(RunReplay {
@@ -309,11 +310,7 @@ impl Replay<'_> {
     }
 
     /// What the record says of where its rows came from.
-    fn sources<'r>(
-        &self,
-        taken: &[TakenRows],
-        carried_from: impl Iterator<Item = &'r CommitRecord>,
-    ) -> Vec<SourceSummary> {
+    fn sources(&self, taken: &[TakenRows], carried_from: &[&CommitRecord]) -> Vec<SourceSummary> {
         let summary = |kind: &str, location: String, fingerprint: String| SourceSummary {
             kind: kind.to_owned(),
             location,
@@ -325,7 +322,7 @@ impl Replay<'_> {
             pushed_down: None,
         };
         let quarantine = format!("the quarantine of run {}", self.of_run.origin);
-        let carried = carried_from.map(|record| {
+        let carried = carried_from.iter().map(|record| {
             summary("published", format!("commit {}", record.seq), record.idempotency_key.clone())
         });
         [summary("quarantine", quarantine, fingerprint(taken))].into_iter().chain(carried).collect()
@@ -361,13 +358,4 @@ fn fingerprint(taken: &[TakenRows]) -> String {
     let parts: Vec<_> =
         taken.iter().map(|rows| (rows.path.as_str(), format!("{:?}", rows.rows))).collect();
     idempotency_key(&parts)
-}
-
-/// Adds what was known of the zones of days that are carried on.
-fn add_differences(known: &mut Vec<ZoneDifference>, more: &[ZoneDifference]) {
-    for difference in more {
-        if !known.contains(difference) {
-            known.push(difference.clone());
-        }
-    }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::catalog::{Contract, Field, FieldType, Forget, Then};
 use crate::error::Result;
 use crate::plan::Plan;
-use crate::publish::{Committed, FoundObject, ObjectKind, RemovalCause, RemovedKind};
+use crate::publish::{CommitRecord, Committed, FoundObject, ObjectKind, RemovalCause, RemovedKind};
 use crate::sinks::quarantine::RefusedBytes;
 use crate::telemetry::{Progress, Stage};
 use crate::transform::forget;
@@ -80,7 +80,8 @@ pub struct DueDay {
     pub commit: u64,
     /// Its rows.
     pub rows: u64,
-    /// When the first of its rows came of age.
+    /// When the first of its rows came of age; absent when that is so by the present contract alone,
+    /// which takes more, or takes it earlier, than the one that the day was published by.
     pub due_since: Option<Timestamp>,
     /// Rows that were changed; absent in a plan.
     pub changed_rows: Option<u64>,
@@ -104,8 +105,8 @@ pub struct DueObject {
 /// read and its days do not count. Blocks; call it outside any asynchronous runtime.
 ///
 /// # Errors
-/// `Usage` when the contract is not private, there is no dataset, or a day was published by another
-/// contract; `Verification` when a file does not hold what was written, or what must be gone is
+/// `Usage` when the contract is not private, there is no dataset, or a day was published by a
+/// contract of another form or one that takes more of a person; `Verification` when a file does not hold what was written, or what must be gone is
 /// there; `Conflict` when a day was published meanwhile; `CommitUnknown`, `Permission` and
 /// `Transient` from stores and disks.
 pub fn retention(
@@ -161,11 +162,22 @@ fn due<'r>(
 ) -> Result<Due<'r>> {
     let as_of = task.as_of;
     let is_due = |expiry: Option<Timestamp>| expiry.is_some_and(|at| at <= as_of);
+    // What was published by another policy says when its rows are due by that one alone.
+    let is_of_other_policy =
+        |record: &CommitRecord| !privacy::is_of_policy_of(task.contract, record);
+    let has_more_to_lose = |rows: &RecordBatch| Ok(!task.is_done(rows)?);
+    let due_by_rows =
+        rework.versions_where(records, objects, is_of_other_policy, has_more_to_lose)?;
     let mut days = rework.standing_days(records)?;
-    days.retain(|day| is_due(day.entry.earliest_expiry));
+    days.retain(|day| {
+        is_due(day.entry.earliest_expiry) || due_by_rows.contains(&(day.record.seq, day.date))
+    });
+    privacy::require_no_less_taken(task.contract, days.iter().map(|day| (day.record, day.date)))?;
     let mut gone = old_versions(records, objects, |record, entry| {
         // What was published before the dataset was private says of no row when it is due.
-        record.privacy.is_none() || is_due(entry.earliest_expiry)
+        record.privacy.is_none()
+            || is_due(entry.earliest_expiry)
+            || due_by_rows.contains(&(record.seq, entry.dt))
     });
     gone.extend(dead_orphans(&rework.target.destination(), objects, rework.now)?);
     gone.sort();
@@ -221,7 +233,7 @@ fn summary(
                 dt: day.date,
                 commit: day.record.seq,
                 rows: day.entry.rows,
-                due_since: day.entry.earliest_expiry,
+                due_since: day.entry.earliest_expiry.filter(|at| *at <= plan.as_of),
                 changed_rows: None,
             })
             .collect(),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::Severity;
 use crate::error::Result;
-use crate::model::{ReasonCode, SplitId};
+use crate::model::{ReasonCode, SplitId, ZoneSpans};
 use crate::state::{Checkpoint, Staging};
 use crate::telemetry::Stage;
 
@@ -55,11 +55,13 @@ impl Running<'_> {
         if shared > 0 {
             *reasons.entry(ReasonCode::NotUnique.to_string()).or_default() += shared;
         }
+        let mut zones = ZoneSpans::default();
+        checkpoints.iter().for_each(|checkpoint| zones.merge(&checkpoint.zones));
         let expected = ledger::expected(&checkpoints, &older, &not_unique);
         Ok(Decided {
             ledger: ledger::draw_up(&checkpoints, &older, &not_unique, &expected),
             warnings: warnings(&checkpoints, &not_unique),
-            zone_differences: zones::differences(&plan.contract, &checkpoints, &days),
+            zone_differences: zones::differences(&plan.contract, zones, &days),
             days,
             checkpoints,
             resumed: 0,

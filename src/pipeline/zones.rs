@@ -5,18 +5,16 @@
 
 use crate::catalog::Contract;
 use crate::model::{ZoneDifference, ZoneSpan, ZoneSpans, date_of_days};
-use crate::state::Checkpoint;
-use crate::transform::{instants_of_days, zone_differences};
+use crate::publish::CommitRecord;
+use crate::transform::{PublishedZones, instants_of_days, zone_differences};
 
 /// Where readers with another database will see other days and local times than the run wrote.
-/// `days` are those published, days since 1970-01-01, ascending.
+/// `used` are the zones of its rows, `days` those published, days since 1970-01-01, ascending.
 pub(super) fn differences(
     contract: &Contract,
-    checkpoints: &[Checkpoint],
+    mut used: ZoneSpans,
     days: &[i32],
 ) -> Vec<ZoneDifference> {
-    let mut used = ZoneSpans::default();
-    checkpoints.iter().for_each(|checkpoint| used.merge(&checkpoint.zones));
     if let Some(span) = span_of(contract, days) {
         used.add(&contract.business_date.zone, span);
     }
@@ -31,6 +29,25 @@ pub(super) fn differences(
         );
     }
     found
+}
+
+/// Adds what the records of days that are carried on said of zones of which their rows tell nothing
+/// any more.
+pub(super) fn add_untold<'r>(
+    differences: &mut Vec<ZoneDifference>,
+    zones: &PublishedZones,
+    carried_from: impl IntoIterator<Item = &'r CommitRecord>,
+) {
+    if zones.tells_all() {
+        return;
+    }
+    let asked = differences.len();
+    for before in carried_from.into_iter().flat_map(|record| &record.zone_differences) {
+        let is_asked = differences.iter().take(asked).any(|found| found.zone == before.zone);
+        if !is_asked && !differences.contains(before) {
+            differences.push(before.clone());
+        }
+    }
 }
 
 /// The instants of the days; `None` without days, and at the end of the calendar.

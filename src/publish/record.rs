@@ -203,6 +203,20 @@ impl CommitRecord {
         self.files.iter().filter(of_day).collect()
     }
 
+    /// Whether its rows have the form of `contract`, which may be another version of the one that
+    /// they were judged by: of the same dataset and major version, with the same columns.
+    #[must_use]
+    pub fn is_of_form_of(&self, contract: &Contract) -> bool {
+        self.contract.label == contract.label()
+            && self.schema_fingerprint == contract.schema_fingerprint()
+    }
+
+    /// Whether all rows of one of its days stand in Parquet, from which they can be read back.
+    #[must_use]
+    pub fn holds_in_parquet(&self, entry: &DayEntry) -> bool {
+        self.parquet_of(entry.dt).iter().map(|file| file.rows).sum::<u64>() == entry.rows
+    }
+
     /// The bytes of the record: JSON for people, the same for the same record.
     ///
     /// # Errors

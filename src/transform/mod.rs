@@ -24,9 +24,9 @@ mod fixtures;
 use std::sync::Arc;
 
 pub use conform::output_rows;
-pub use normalize::normal_form;
+pub use normalize::{normal_form, normal_forms};
 pub use privacy::{Forgotten, HOW_TO_GET_A_KEY, PrivacyInForce, RowAges, forget, period_micros};
-pub use time_zone::{complete_days, instants_of_days, zone_differences};
+pub use time_zone::{PublishedZones, complete_days, instants_of_days, zone_differences};
 
 use crate::catalog::Contract;
 use crate::error::Result;

@@ -51,15 +51,30 @@ impl NormalizeText {
 /// `Usage` when the contract names a pattern that cannot be used.
 pub fn normal_form(contract: &Contract, index: usize, text: &str) -> Result<Option<String>> {
     let array: ArrayRef = Arc::new(StringArray::from(vec![text]));
-    let form = contract.fields.get(index).and_then(shape);
-    let normalize = NormalizeText { columns: Vec::new(), emails: Emails::new()? };
     let mut found = Findings::default();
-    let normal = match &form {
-        Some(form) => normalize.rewrite(form, &array, &Rows::Same, &mut found).unwrap_or(array),
-        None => array,
-    };
+    let normal = rewritten(contract, index, &array, &mut found)?;
     let text = normal.as_string_opt::<i32>().and_then(|texts| texts.iter().next()?);
     Ok(text.filter(|_| found.is_empty()).map(str::to_owned))
+}
+
+/// The texts of the top-level field at `index` as rows have them once they are normalised. What would
+/// be refused may be NULL.
+///
+/// # Errors
+/// As [`normal_form`].
+pub fn normal_forms(contract: &Contract, index: usize, texts: &ArrayRef) -> Result<ArrayRef> {
+    rewritten(contract, index, texts, &mut Findings::default())
+}
+
+fn rewritten(
+    contract: &Contract,
+    index: usize,
+    array: &ArrayRef,
+    found: &mut Findings,
+) -> Result<ArrayRef> {
+    let Some(form) = contract.fields.get(index).and_then(shape) else { return Ok(array.clone()) };
+    let normalize = NormalizeText { columns: Vec::new(), emails: Emails::new()? };
+    Ok(normalize.rewrite(&form, array, &Rows::Same, found).unwrap_or_else(|| array.clone()))
 }
 
 fn shapes<'a>(fields: impl Iterator<Item = &'a Field>) -> Vec<(usize, Shape)> {

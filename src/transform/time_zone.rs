@@ -6,6 +6,7 @@
 
 mod business_date;
 mod days;
+mod published;
 mod resolve;
 mod second_opinion;
 mod stretches;
@@ -14,6 +15,7 @@ mod zones;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 pub use days::{complete_days, instants_of_days};
+pub use published::PublishedZones;
 pub use second_opinion::zone_differences;
 
 pub(super) use business_date::TellBusinessDates;

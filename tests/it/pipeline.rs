@@ -14,4 +14,5 @@ mod rates;
 mod refused;
 mod replay;
 mod retention;
+mod reworked;
 mod zones;

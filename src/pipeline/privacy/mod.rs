@@ -24,7 +24,9 @@ use super::write::WrittenDay;
 pub use key_file::{create_key_file, read_key_ring};
 
 pub(super) use day::{DayPrivacy, DayTally};
-pub(super) use standing::refuse_to_bring_back;
+pub(super) use standing::{
+    PUBLISH_AGAIN, is_of_policy_of, lacks_pseudonyms, refuse_to_bring_back, require_no_less_taken,
+};
 
 /// The keys that the plan names a file for.
 ///

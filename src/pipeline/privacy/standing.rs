@@ -1,10 +1,12 @@
 //! What stands published may lose personal data and never gets it back.
 
+use jiff::civil::Date;
+
 use crate::catalog::{Contract, Pseudonym};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FieldPolicy, PrivacyRecord, date_of_days};
 use crate::plan::Plan;
-use crate::publish::{Committed, DayEntry, live_days, published_by};
+use crate::publish::{CommitRecord, Committed, DayEntry, live_days, published_by};
 
 use super::policy;
 
@@ -48,6 +50,78 @@ fn compare(plan: &Plan, seq: u64, entry: &DayEntry, privacy: &PrivacyRecord) -> 
         ));
     }
     Ok(())
+}
+
+/// Whether the record's days were published by the very policy that `contract` has.
+pub(in crate::pipeline) fn is_of_policy_of(contract: &Contract, record: &CommitRecord) -> bool {
+    match (&record.privacy, &contract.privacy) {
+        (Some(standing), Some(own)) => {
+            standing.clock == own.clock && standing.policy == policy(contract)
+        }
+        (standing, own) => standing.is_none() && own.is_none(),
+    }
+}
+
+/// Refuses to write published days anew by a contract that takes less of a person than the one that
+/// they were published by, or whose pseudonyms they do not have: their new record would tell what is
+/// not so.
+///
+/// # Errors
+/// `Usage`, with the day, the field and what to do.
+pub(in crate::pipeline) fn require_no_less_taken<'r>(
+    contract: &Contract,
+    days: impl IntoIterator<Item = (&'r CommitRecord, Date)>,
+) -> Result<()> {
+    for (record, day) in days {
+        if is_of_policy_of(contract, record) {
+            continue;
+        }
+        let standing = record.privacy.as_ref();
+        let (message, found, help) = if let Some(found) =
+            standing.and_then(|standing| weaker(contract, standing))
+        {
+            let message =
+                "the contract takes less of a person than the one that a day was published by";
+            let (field, why) = found;
+            (
+                message,
+                (field.to_owned(), why),
+                "use a contract that takes at least as much, at least as early",
+            )
+        } else if let Some(field) = other_pseudonym(contract, standing) {
+            let message = "a day was published without a pseudonym that the contract takes at once";
+            (message, (field, "its pseudonyms are of no domain that the day has"), PUBLISH_AGAIN)
+        } else {
+            continue;
+        };
+        return Err(Error::new(ErrorKind::Usage, message)
+            .with("day", day)
+            .with("commit", record.seq)
+            .with("field", found.0)
+            .with("why", found.1)
+            .with("contract", contract.label())
+            .with_help(help));
+    }
+    Ok(())
+}
+
+/// What to do when a day cannot be written anew as it stands.
+pub(in crate::pipeline) const PUBLISH_AGAIN: &str =
+    "publish the day again with this job, then run this command again";
+
+/// Whether rows of the record stand without a pseudonym that rows of `contract` have.
+pub(in crate::pipeline) fn lacks_pseudonyms(contract: &Contract, record: &CommitRecord) -> bool {
+    other_pseudonym(contract, record.privacy.as_ref()).is_some()
+}
+
+/// The first field that is a pseudonym by `contract` and was none of the same domain before.
+fn other_pseudonym(contract: &Contract, standing: Option<&PrivacyRecord>) -> Option<String> {
+    let before = standing.map_or(&[][..], |standing| &standing.policy);
+    let taken_before = |own: &FieldPolicy| {
+        before.iter().any(|before| before.field == own.field && before.domain == own.domain)
+    };
+    let own = policy(contract).into_iter().filter(|own| own.at_once.is_some());
+    own.filter(|own| !taken_before(own)).map(|own| own.field).next()
 }
 
 /// The first field of which a run with `contract` would tell more, and why.

@@ -16,9 +16,10 @@ use crate::model::{
 use crate::publish::{CommitRecord, Committed, QuarantineLog, live_days, published_by};
 use crate::sinks::{Destination, read_rows};
 use crate::state::Checkpoint;
-use crate::transform::{forget, output_rows};
+use crate::transform::{PublishedZones, forget, output_rows};
 
 use crate::pipeline::extract::Extraction;
+use crate::pipeline::privacy::lacks_pseudonyms;
 use crate::pipeline::route::{Routed, Verdict};
 use crate::pipeline::spill::Spill;
 
@@ -44,15 +45,14 @@ impl<'r> StandingDays<'r> {
         contract: &Contract,
     ) -> Self {
         let live = live_days(records);
-        let fingerprint = contract.schema_fingerprint();
         let mut days: BTreeMap<_, _> = (log.days_of(origin))
             .filter_map(|date| {
                 let seq = live.get(&date)?;
                 let (record, entry) = published_by(records, *seq, date)?;
                 let files = record.parquet_of(date);
-                let can_be_carried_on = record.contract.label == contract.label()
-                    && record.schema_fingerprint == fingerprint
-                    && files.iter().map(|file| file.rows).sum::<u64>() == entry.rows;
+                let can_be_carried_on = record.is_of_form_of(contract)
+                    && record.holds_in_parquet(entry)
+                    && !lacks_pseudonyms(contract, record);
                 let day = StandingDay { record, files, rows: entry.rows, can_be_carried_on };
                 Some((days_of_date(date), day))
             })
@@ -116,6 +116,7 @@ fn carry_day_on(
     let contract = extraction.rules.contract;
     let dir = extraction.staging.clear_split(id)?;
     let mut spill = Spill::new(&extraction.rules, &split, dir);
+    let zones = PublishedZones::new(contract)?;
     for file in &standing.files {
         read_rows(destination, file, contract, &mut |rows| {
             if extraction.progress.should_stop() {
@@ -123,7 +124,8 @@ fn carry_day_on(
             }
             // What has come of age since goes now, or the new record would tell too late an expiry.
             let rows = forget(contract, &rows, extraction.plan.as_of)?.rows;
-            spill.add(&judged_already(id, spill.rows_read(), day, &rows, contract)?)
+            let first_row = spill.rows_read();
+            spill.add(&judged_already(id, first_row, day, &rows, zones.of(&rows), contract)?)
         })?;
     }
     if spill.rows_read() == standing.rows {
@@ -140,6 +142,7 @@ fn judged_already(
     first_row: u64,
     day: i32,
     rows: &RecordBatch,
+    zones: ZoneSpans,
     contract: &Contract,
 ) -> Result<Routed> {
     let count = rows.num_rows();
@@ -158,7 +161,7 @@ fn judged_already(
         reasons: Vec::new(),
         exclusions: Vec::new(),
         warnings: Vec::new(),
-        zones: ZoneSpans::default(),
+        zones,
     };
     Ok(Routed { batch, verdicts: vec![Verdict::Candidate; count], reasons: vec![0..0; count] })
 }

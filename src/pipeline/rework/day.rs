@@ -8,12 +8,13 @@ use rayon::prelude::*;
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Ledger, Sums, days_of_date};
+use crate::model::{Ledger, Sums, ZoneSpans, days_of_date};
 use crate::pipeline::merge::Merged;
 use crate::pipeline::privacy::DayTally;
+use crate::pipeline::rates::Conversions;
 use crate::pipeline::write::WrittenDay;
 use crate::sinks::{DayWriter, Destination, FileMetadata, read_rows};
-use crate::transform::tzdb_version;
+use crate::transform::{PublishedZones, tzdb_version};
 
 use super::{Rework, StandingDay, Task};
 
@@ -35,6 +36,8 @@ pub(in crate::pipeline) struct ReworkedDay {
     pub(super) rows_before: u64,
     pub(super) changed_rows: u64,
     pub(super) gone_rows: u64,
+    /// Zones by which the rows that stay were told.
+    pub(super) zones: ZoneSpans,
     before: Sums,
     gone: Sums,
 }
@@ -59,6 +62,9 @@ pub(super) fn rework_day(
     let (mut before, mut gone) = (Sums::new(&schema), Sums::new(&schema));
     let (mut changed_rows, mut gone_rows) = (0, 0);
     let mut privacy = DayTally::new(contract, rework.in_force.as_of)?;
+    let mut conversions = Conversions::new(contract);
+    let published_zones = PublishedZones::new(contract)?;
+    let mut zones = ZoneSpans::default();
     for file in &day.files {
         read_rows(destination, file, contract, &mut |rows| {
             if rework.progress.should_stop() {
@@ -72,6 +78,8 @@ pub(super) fn rework_day(
                 gone.add(rows);
             }
             privacy.as_mut().map_or(Ok(()), |privacy| privacy.count(&worked.rows))?;
+            conversions.count(days_of_date(day.date), &worked.rows);
+            zones.merge(&published_zones.of(&worked.rows));
             writers.par_iter_mut().try_for_each(|writer| writer.write(&worked.rows))
         })?;
     }
@@ -81,7 +89,7 @@ pub(super) fn rework_day(
         files: files.into_iter().flatten().collect(),
         merged: Merged { emitted: BTreeMap::new(), struck_sums: Sums::new(&schema) },
         refused: None,
-        converted: BTreeMap::new(),
+        converted: conversions.finish(),
         privacy: privacy.map(DayTally::finish),
     };
     let reworked = ReworkedDay {
@@ -90,6 +98,7 @@ pub(super) fn rework_day(
         rows_before: day.entry.rows,
         changed_rows,
         gone_rows,
+        zones,
         before,
         gone,
     };

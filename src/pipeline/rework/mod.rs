@@ -29,8 +29,8 @@ use crate::publish::{
     QuarantineLog, RemovalCause, RemovedKind, RemovedObject, delete_objects, live_days,
     published_by,
 };
-use crate::sinks::Destination;
 use crate::sinks::quarantine::{RefusedBytes, Sifted, Sifting, sift_quarantine};
+use crate::sinks::{Destination, read_rows};
 use crate::telemetry::{Progress, Stage};
 use crate::transform::PrivacyInForce;
 
@@ -227,7 +227,7 @@ impl<'a> Rework<'a> {
     /// The published days.
     ///
     /// # Errors
-    /// `Usage` when one was published by another contract, or without Parquet.
+    /// `Usage` when one was published by a contract of another form, or without Parquet.
     pub(super) fn standing_days<'r>(
         &self,
         records: &'r [Committed],
@@ -240,9 +240,9 @@ impl<'a> Rework<'a> {
         };
         let days: Vec<_> = live.iter().filter_map(of_day).collect();
         for day in &days {
-            let wrong = if day.record.contract.sha256 != contract.sha256 {
-                "a day was published by another contract"
-            } else if day.files.iter().map(|file| file.rows).sum::<u64>() != day.entry.rows {
+            let wrong = if !day.record.is_of_form_of(contract) {
+                "a day was published by a contract of another form"
+            } else if !day.record.holds_in_parquet(day.entry) {
                 "a day was published without Parquet, from which it could be written anew"
             } else {
                 continue;
@@ -252,9 +252,32 @@ impl<'a> Rework<'a> {
                 .with("commit", day.record.seq)
                 .with("published by", &day.record.contract.label)
                 .with("contract", contract.label())
-                .with_help("publish the day again with this job, then run this command again"));
+                .with_help(privacy::PUBLISH_AGAIN));
         }
         Ok(days)
+    }
+
+    /// The versions of days that are there, published by records that `of_record` wants, in which
+    /// `holds` says it of some rows: by record and day.
+    pub(super) fn versions_where(
+        &self,
+        records: &[Committed],
+        objects: &[FoundObject],
+        of_record: impl Fn(&CommitRecord) -> bool,
+        holds: impl Fn(&arrow::array::RecordBatch) -> Result<bool> + Sync,
+    ) -> Result<BTreeSet<(u64, Date)>> {
+        let destination = self.destination();
+        let mut files = self.readable_files(records, objects);
+        files.retain(|(record, _)| of_record(record));
+        let found = files.into_par_iter().with_max_len(1).map(|(record, file)| {
+            let mut is_meant = false;
+            read_rows(&destination, file, self.contract(), &mut |rows| {
+                is_meant = is_meant || holds(&rows)?;
+                Ok(())
+            })?;
+            Ok(file.dt.filter(|_| is_meant).map(|day| (record.seq, day)))
+        });
+        Ok(found.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
     /// What each quarantine file that is there would lose.

@@ -3,16 +3,19 @@
 use jiff::civil::Date;
 
 use crate::error::Result;
-use crate::model::{ERASED, Ledger, SourceSummary, SplitId, SplitTally, Tally};
+use crate::model::{
+    ERASED, Ledger, SourceSummary, SplitId, SplitTally, Tally, ZoneDifference, ZoneSpans,
+    days_of_date,
+};
 use crate::pipeline::identity::{CODE_VERSION, settings};
-use crate::pipeline::privacy;
 use crate::pipeline::write::WrittenDay;
+use crate::pipeline::{privacy, rates, zones};
 use crate::publish::{
     CommitRecord, ContractIdentity, Removal, RemovalCause, RemovedKind, RemovedObject,
     idempotency_key,
 };
 use crate::sinks::quarantine::Sifted;
-use crate::transform::tzdb_version;
+use crate::transform::{PublishedZones, tzdb_version};
 
 use super::{Due, Rework, ReworkedDay};
 
@@ -34,9 +37,8 @@ pub(super) fn record(
     let privacy = privacy::record(contract, &rework.in_force, written, &ledger);
     let as_of = rework.in_force.as_of;
     let base = rework.target.records().last().map_or(String::new(), |last| last.sha256.clone());
-    let tables = due.days.iter().map(|day| day.record.fx_table_sha256.clone());
-    let mut tables: Vec<Option<String>> = tables.collect();
-    tables.dedup();
+    let carried_from: Vec<&CommitRecord> = due.days.iter().map(|day| day.record).collect();
+    let fx = rates::carried(&carried_from, written);
     let files = written.iter().flat_map(|day| &day.files);
     let summary = |day: &ReworkedDay| SourceSummary {
         kind: "published".to_owned(),
@@ -64,7 +66,13 @@ pub(super) fn record(
         as_of: as_of.to_string(),
         committed_at: rework.now.to_string(),
         tzdb: tzdb_version().to_owned(),
-        fx_table_sha256: tables.pop().flatten().filter(|_| tables.is_empty()),
+        zone_differences: zone_differences(rework, days, &carried_from)?,
+        // A file that is written anew from these days is not said to be of one table when it is not.
+        fx_table_sha256: fx
+            .as_ref()
+            .filter(|fx| fx.other_sha256.is_empty())
+            .map(|fx| fx.sha256.clone()),
+        fx,
         privacy,
         suppressed: due.suppressed.clone(),
         sources: days.iter().map(summary).collect(),
@@ -88,6 +96,22 @@ pub(super) fn record(
         }),
         ..CommitRecord::empty()
     })
+}
+
+/// What another time zone database says of the zones of the rows that stay.
+fn zone_differences(
+    rework: &Rework<'_>,
+    days: &[ReworkedDay],
+    carried_from: &[&CommitRecord],
+) -> Result<Vec<ZoneDifference>> {
+    let contract = &rework.plan.contract;
+    let mut used = ZoneSpans::default();
+    days.iter().for_each(|day| used.merge(&day.zones));
+    let dates: Vec<i32> = days.iter().map(|day| days_of_date(day.date)).collect();
+    let mut differences = zones::differences(contract, used, &dates);
+    let published = PublishedZones::new(contract)?;
+    zones::add_untold(&mut differences, &published, carried_from.iter().copied());
+    Ok(differences)
 }
 
 /// Everything that goes: what the days were read from, in every format, and the rest that is due.

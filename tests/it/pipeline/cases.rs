@@ -5,16 +5,21 @@
 //! mongodump each, as extended JSON, `rates.csv` the exchange rates, `keys.toml` the keys of
 //! pseudonyms, `as_of` the run's clock. A contract is the case's own,
 //! one of `tests/data`, or the project's.
+//!
+//! A case of several steps has a `steps.toml` instead of rows and a clock: see `cases/steps.rs`.
+
+mod steps;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use consign::catalog::load_contract;
-use consign::plan::{AwsOptions, DaySelection, SourceSpec};
-use consign::report::RunSummary;
+use consign::plan::{AwsOptions, DaySelection, Plan, SourceSpec};
+use consign::publish::CommitRecord;
 
 use super::harness::{Place, contract, run, write_export, write_keys};
+use super::replay::records;
 
 #[test]
 fn every_case_becomes_the_rows_rejects_and_ledger_it_states() {
@@ -24,7 +29,10 @@ fn every_case_becomes_the_rows_rejects_and_ledger_it_states() {
     cases.sort();
     assert!(cases.len() >= 15, "the case folders are gone");
     for case in cases {
-        let outcome = outcome_of(&case);
+        let outcome = match steps::of(&case) {
+            Some(steps) => steps.outcome(&case),
+            None => outcome_of(&case),
+        };
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(&case);
         settings.set_prepend_module_to_snapshot(false);
@@ -49,29 +57,40 @@ fn outcome_of(case: &Path) -> String {
             }
         }
     }
-    let dataset = dataset.unwrap();
+    let mut plan = plan_of(case, &place, &dataset.unwrap());
+    plan.sources = sources;
+    if let Ok(as_of) = fs::read_to_string(case.join("as_of")) {
+        plan.as_of = as_of.trim().parse().unwrap();
+    }
+    run(&plan).unwrap();
+    shown(&place, &records(&place)[0].record)
+}
+
+/// A plan for rows of `dataset`, with the contract, the rates and the keys of the case.
+fn plan_of(case: &Path, place: &Place, dataset: &str) -> Plan {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let own = [case.join("contract.odcs.yaml"), data.join(format!("{dataset}.odcs.yaml"))];
     let contract = match own.iter().find(|file| file.exists()) {
         Some(file) => Arc::new(load_contract(file).unwrap()),
-        None => contract(&dataset),
+        None => contract(dataset),
     };
     let mut plan = place.plan(&contract);
-    plan.sources = sources;
     let rates = case.join("rates.csv");
     plan.rates = rates.exists().then(|| rates.to_str().unwrap().to_owned());
     let keys = case.join("keys.toml");
     if keys.exists() {
-        plan.privacy_key_file = Some(write_keys(&place, &fs::read_to_string(keys).unwrap()));
-    }
-    if let Ok(as_of) = fs::read_to_string(case.join("as_of")) {
-        plan.as_of = as_of.trim().parse().unwrap();
+        plan.privacy_key_file = Some(write_keys(place, &fs::read_to_string(keys).unwrap()));
     }
     if contract.dataset != "exported_orders" {
         plan.days = DaySelection::Found;
     }
-    let summary = run(&plan).unwrap();
-    format!("{}\n{}\n{}", rows(&place, &summary), rejects(&plan.target), ledger(&summary))
+    plan
+}
+
+/// What a record published, what is in quarantine, and what the record tells.
+fn shown(place: &Place, record: &CommitRecord) -> String {
+    let rejects = rejects(&place.url("target"));
+    format!("{}\n{rejects}\n{}", rows(place, record), ledger(record))
 }
 
 fn write_items(place: &Place, text: &str) -> SourceSpec {
@@ -99,9 +118,9 @@ fn write_documents(place: &Place, text: &str) -> SourceSpec {
     }
 }
 
-fn rows(place: &Place, summary: &RunSummary) -> String {
+fn rows(place: &Place, record: &CommitRecord) -> String {
     let mut text = String::from("# rows\n");
-    for file in summary.files.iter().filter(|file| file.path.ends_with(".csv")) {
+    for file in record.files.iter().filter(|file| file.path.ends_with(".csv")) {
         let csv = fs::read_to_string(place.path("target").join(&file.path)).unwrap();
         text.push_str(&format!("## dt={}\n{}", file.dt.unwrap(), csv.replace("\r\n", "\n")));
     }
@@ -131,28 +150,31 @@ fn rejects(target: &str) -> String {
     text
 }
 
-fn ledger(summary: &RunSummary) -> String {
-    let run = &summary.ledger.run;
+fn ledger(record: &CommitRecord) -> String {
+    let run = &record.ledger.run;
     let mut text = format!(
         "# ledger\nread {} = written {} + quarantined {} + excluded {} + deduplicated {}\n",
         run.read, run.written, run.quarantined, run.excluded, run.deduplicated
     );
-    for (day, tally) in &summary.ledger.by_day {
+    for (day, tally) in &record.ledger.by_day {
         text.push_str(&format!("day {day}: read {} written {}\n", tally.read, tally.written));
     }
     for (rule, rows) in &run.excluded_by_rule {
         text.push_str(&format!("excluded by {rule}: {rows}\n"));
     }
-    for (rule, rows) in &summary.warnings {
+    for (rule, rows) in &record.warnings {
         text.push_str(&format!("warned by {rule}: {rows}\n"));
     }
-    for (currency, used) in summary.fx.iter().flat_map(|fx| &fx.by_currency) {
+    for (currency, used) in record.fx.iter().flat_map(|fx| &fx.by_currency) {
         text.push_str(&format!(
             "converted from {currency}: {} by rates of {} to {}, at most {} days old\n",
             used.rows, used.oldest_rate, used.newest_rate, used.greatest_age_days
         ));
     }
-    if let Some(privacy) = &summary.privacy {
+    for sha256 in record.fx.iter().flat_map(|fx| &fx.other_sha256) {
+        text.push_str(&format!("others of its rows by the rates of {sha256}\n"));
+    }
+    if let Some(privacy) = &record.privacy {
         let expiry = privacy.earliest_expiry.map_or("never".to_owned(), |at| at.to_string());
         text.push_str(&format!(
             "of age at {}: {}, the next at {expiry}\n",
@@ -162,7 +184,7 @@ fn ledger(summary: &RunSummary) -> String {
             text.push_str(&format!("k of {day}: {found}\n"));
         }
     }
-    for found in &summary.zone_differences {
+    for found in &record.zone_differences {
         let there = found.other_offset.as_deref().unwrap_or("unknown");
         text.push_str(&format!(
             "zone {} is {} here and {there} in {} from {} to {}\n",
