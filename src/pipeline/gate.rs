@@ -4,6 +4,7 @@
 //! counts and sums. Does not own the arithmetic of the ledger (`model::Ledger`).
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -11,8 +12,11 @@ use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FileFormat, Ledger, SplitId, Sums, Tally};
 use crate::plan::{DELETED_IN_SOURCE, OUTSIDE_WINDOW, RejectBudget};
-use crate::sinks::{Destination, WrittenFile, compare, filtered_rows, quarantine, reread};
+use crate::sinks::{
+    DayWriter, Destination, WrittenFile, compare, filtered_rows, quarantine, reread,
+};
 use crate::state::Checkpoint;
+use crate::telemetry::{Progress, Stage};
 
 use super::write::WrittenDay;
 
@@ -61,22 +65,48 @@ pub(super) fn refusal(why: &str) -> Error {
     )
 }
 
-/// Re-opens every file of `days` with a second reader and compares it with what its writer said,
-/// filtered counts included. Gives the rows found by day.
-///
-/// # Errors
-/// `Verification` when a file, or two formats of one day, do not agree.
-pub(super) fn reopen(
-    days: &[WrittenDay],
-    contract: &Contract,
-    destination: &Destination,
-) -> Result<BTreeMap<String, u64>> {
-    let files: Vec<&WrittenFile> = days.iter().flat_map(|day| &day.files).collect();
-    files.par_iter().with_max_len(1).try_for_each(|written| -> Result<()> {
-        let found = reread(destination, &written.file, contract)?;
+/// Ends the files of days, and re-opens them while other days are still being written.
+pub(super) struct Closing<'a> {
+    contract: &'a Contract,
+    destination: &'a Destination,
+    progress: &'a Progress,
+    /// Days whose files have not ended.
+    open_days: AtomicUsize,
+}
+
+impl<'a> Closing<'a> {
+    /// For as many as `days`, each of which is closed once.
+    pub(super) fn new(
+        days: usize,
+        contract: &'a Contract,
+        destination: &'a Destination,
+        progress: &'a Progress,
+    ) -> Self {
+        Self { contract, destination, progress, open_days: AtomicUsize::new(days) }
+    }
+
+    /// Ends the files of a day, re-opens every one of them with a second reader and compares it
+    /// with what its writer said, filtered counts included. With the last day the run has nothing
+    /// but verifying left.
+    ///
+    /// # Errors
+    /// `Verification` when a file does not agree; `Permission` and `Transient` from the store.
+    pub(super) fn close(&self, writers: Vec<DayWriter>) -> Result<Vec<WrittenFile>> {
+        let files = writers.into_par_iter().map(DayWriter::close).collect::<Result<Vec<_>>>()?;
+        let files = files.concat();
+        if self.open_days.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.progress.enter(Stage::Verifying);
+        }
+        (files.par_iter().with_max_len(1))
+            .try_for_each(|written| self.progress.rereading(|| self.reopen(written)))?;
+        Ok(files)
+    }
+
+    fn reopen(&self, written: &WrittenFile) -> Result<()> {
+        let found = reread(self.destination, &written.file, self.contract)?;
         compare(&written.file, &found)?;
         for probe in &written.probes {
-            let rows = filtered_rows(destination, &written.file, probe)?;
+            let rows = filtered_rows(self.destination, &written.file, probe)?;
             if rows != probe.rows {
                 return Err(mismatch("a filtered count of a written file is wrong")
                     .with("file", &written.file.path)
@@ -86,7 +116,14 @@ pub(super) fn reopen(
             }
         }
         Ok(())
-    })?;
+    }
+}
+
+/// Rows of each day, as its files were found to hold them.
+///
+/// # Errors
+/// `Verification` when two formats of one day do not agree.
+pub(super) fn rows_by_day(days: &[WrittenDay]) -> Result<BTreeMap<String, u64>> {
     days.iter().map(|day| Ok((Ledger::day_key_of(Some(day.day)), rows_of_day(day)?))).collect()
 }
 
