@@ -233,7 +233,15 @@ fn mismatch(message: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use object_store::memory::InMemory;
+    use object_store::{ObjectStore, ObjectStoreExt};
+
     use super::*;
+    use crate::catalog::load_contract;
+    use crate::plan::{FormulaGuard, ParquetCompression, SinkSpec};
+    use crate::sinks::FileMetadata;
 
     fn tally(read: u64, quarantined: u64, outside: u64) -> Tally {
         let mut tally = Tally { read, quarantined, ..Tally::default() };
@@ -258,6 +266,72 @@ mod tests {
         assert!(over_budget(budget, &tally(10, 4, 0), &reasons).is_some());
         let none = RejectBudget { max_millionths: 0, max_rows: None };
         assert_eq!(over_budget(none, &tally(0, 0, 0), &reasons), None);
+    }
+
+    const DAYS: [jiff::civil::Date; 2] =
+        [jiff::civil::date(2026, 8, 1), jiff::civil::date(2026, 8, 2)];
+
+    /// A writer of each day, to `destination`, in both formats.
+    fn writers(contract: &Arc<Contract>, destination: &Destination) -> [Vec<DayWriter>; 2] {
+        let metadata = FileMetadata::new(contract, "2026a", None);
+        let large = 1 << 30;
+        let compression = ParquetCompression::Zstd;
+        let sinks = [
+            SinkSpec::Parquet { compression, target_bytes: large, row_group_bytes: large },
+            SinkSpec::Csv { target_bytes: large, formula_guard: FormulaGuard::Off },
+        ];
+        DAYS.map(|day| {
+            let writer = |sink| DayWriter::new(sink, contract, &metadata, destination, "run", day);
+            sinks.iter().map(|sink| writer(sink).unwrap()).collect()
+        })
+    }
+
+    #[test]
+    fn files_are_read_from_the_store_as_soon_as_their_day_has_ended() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let store = Arc::new(InMemory::new());
+        let below = |root: &str| Destination {
+            store: Arc::clone(&store) as Arc<dyn ObjectStore>,
+            root: root.into(),
+            runtime: runtime.handle().clone(),
+        };
+        let schemas = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+        let contract = load_contract(&schemas.join("exported_orders/v1.odcs.yaml")).unwrap();
+        let contract = Arc::new(contract);
+
+        let (written, progress) = (below("written"), Progress::default());
+        progress.enter(Stage::Writing);
+        let closing = Closing::new(2, &contract, &written, &progress);
+        let [first, second] = writers(&contract, &written);
+        let files = closing.close(first).unwrap();
+        assert_eq!((files.len(), progress.stage()), (2, Stage::Writing));
+        closing.close(second).unwrap();
+        assert_eq!(progress.stage(), Stage::Verifying);
+
+        // What a reader finds is not what was written: one byte of each file in turn, or nothing.
+        for changed in &files {
+            let found = below(&format!("found-{}", changed.file.format.extension()));
+            for file in &files {
+                let [from, to] =
+                    [&written, &found].map(|at| crate::storage::below(&at.root, &file.file.path));
+                let mut bytes = runtime.block_on(async {
+                    store.get(&from).await.unwrap().bytes().await.unwrap().to_vec()
+                });
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= u8::from(file.file.path == changed.file.path);
+                runtime.block_on(store.put(&to, bytes.into())).unwrap();
+            }
+            let closing = Closing::new(1, &contract, &found, &progress);
+            let [first, _] = writers(&contract, &below(&format!("again-{}", found.root)));
+            let error = closing.close(first).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
+            let text = format!("{error:?}");
+            assert!(text.contains(&changed.file.path) && text.contains("SHA-256"), "{text}");
+        }
+        let nothing = below("nothing");
+        let closing = Closing::new(1, &contract, &nothing, &progress);
+        let [first, _] = writers(&contract, &below("again"));
+        assert_eq!(closing.close(first).unwrap_err().kind(), ErrorKind::Verification);
     }
 
     #[test]

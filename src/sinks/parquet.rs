@@ -182,3 +182,6 @@ pub(super) fn properties(
         .set_max_row_group_bytes(row_group_bytes)
         .set_statistics_enabled(EnabledStatistics::Page))
 }
+
+#[cfg(test)]
+mod tests;
