@@ -233,12 +233,7 @@ fn notes(run: &RunSummary) -> String {
         note(format!("`consign quarantine show {}` shows the refused rows", run.job));
     }
     let (seconds, tenths) = (run.elapsed_ms / 1_000, run.elapsed_ms % 1_000 / 100);
-    note(match run.reread_thread_ms {
-        0 => format!("took {seconds}.{tenths} s"),
-        ms => {
-            format!("took {seconds}.{tenths} s; reading the files back took {ms} ms of thread time")
-        }
-    });
+    note(format!("took {seconds}.{tenths} s"));
     text
 }
 

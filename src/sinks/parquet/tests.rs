@@ -60,8 +60,7 @@ fn columns_side_by_side_give_the_bytes_of_one_thread() {
         let properties = written_by(&contract, &all.schema(), row_group_bytes);
         let mut writer = ArrowWriter::try_new(vec![], all.schema(), Some(properties)).unwrap();
         granules.iter().for_each(|rows| writer.write(rows).unwrap());
-        writer.finish().unwrap();
-        let groups = writer.flushed_row_groups().len();
+        let groups = writer.finish().unwrap().num_row_groups();
         assert!(groups >= least_groups, "{groups} row groups of {row_group_bytes} bytes");
         let expected = writer.inner();
         for threads in [1, 2, 7] {
