@@ -245,5 +245,6 @@ pub(super) fn summary(
         resumed_splits,
         elapsed_ms: run.elapsed_ms(),
         stage_ms: run.progress.stage_ms(),
+        reread_thread_ms: run.progress.reread_thread_ms(),
     }
 }

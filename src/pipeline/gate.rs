@@ -4,6 +4,7 @@
 //! counts and sums. Does not own the arithmetic of the ledger (`model::Ledger`).
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -11,8 +12,11 @@ use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FileFormat, Ledger, SplitId, Sums, Tally};
 use crate::plan::{DELETED_IN_SOURCE, OUTSIDE_WINDOW, RejectBudget};
-use crate::sinks::{Destination, WrittenFile, compare, filtered_rows, quarantine, reread};
+use crate::sinks::{
+    DayWriter, Destination, WrittenFile, compare, filtered_rows, quarantine, reread,
+};
 use crate::state::Checkpoint;
+use crate::telemetry::{Progress, Stage};
 
 use super::write::WrittenDay;
 
@@ -61,22 +65,48 @@ pub(super) fn refusal(why: &str) -> Error {
     )
 }
 
-/// Re-opens every file of `days` with a second reader and compares it with what its writer said,
-/// filtered counts included. Gives the rows found by day.
-///
-/// # Errors
-/// `Verification` when a file, or two formats of one day, do not agree.
-pub(super) fn reopen(
-    days: &[WrittenDay],
-    contract: &Contract,
-    destination: &Destination,
-) -> Result<BTreeMap<String, u64>> {
-    let files: Vec<&WrittenFile> = days.iter().flat_map(|day| &day.files).collect();
-    files.par_iter().with_max_len(1).try_for_each(|written| -> Result<()> {
-        let found = reread(destination, &written.file, contract)?;
+/// Ends the files of days, and re-opens them while other days are still being written.
+pub(super) struct Closing<'a> {
+    contract: &'a Contract,
+    destination: &'a Destination,
+    progress: &'a Progress,
+    /// Days whose files have not ended.
+    open_days: AtomicUsize,
+}
+
+impl<'a> Closing<'a> {
+    /// For as many as `days`, each of which is closed once.
+    pub(super) fn new(
+        days: usize,
+        contract: &'a Contract,
+        destination: &'a Destination,
+        progress: &'a Progress,
+    ) -> Self {
+        Self { contract, destination, progress, open_days: AtomicUsize::new(days) }
+    }
+
+    /// Ends the files of a day, re-opens every one of them with a second reader and compares it
+    /// with what its writer said, filtered counts included. With the last day the run has nothing
+    /// but verifying left.
+    ///
+    /// # Errors
+    /// `Verification` when a file does not agree; `Permission` and `Transient` from the store.
+    pub(super) fn close(&self, writers: Vec<DayWriter>) -> Result<Vec<WrittenFile>> {
+        let files = writers.into_par_iter().map(DayWriter::close).collect::<Result<Vec<_>>>()?;
+        let files = files.concat();
+        if self.open_days.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.progress.enter(Stage::Verifying);
+        }
+        (files.par_iter().with_max_len(1))
+            .try_for_each(|written| self.progress.rereading(|| self.reopen(written)))?;
+        Ok(files)
+    }
+
+    fn reopen(&self, written: &WrittenFile) -> Result<()> {
+        let found = reread(self.destination, &written.file, self.contract)?;
         compare(&written.file, &found)?;
         for probe in &written.probes {
-            let rows = filtered_rows(destination, &written.file, probe)?;
+            let rows = filtered_rows(self.destination, &written.file, probe)?;
             if rows != probe.rows {
                 return Err(mismatch("a filtered count of a written file is wrong")
                     .with("file", &written.file.path)
@@ -86,7 +116,14 @@ pub(super) fn reopen(
             }
         }
         Ok(())
-    })?;
+    }
+}
+
+/// Rows of each day, as its files were found to hold them.
+///
+/// # Errors
+/// `Verification` when two formats of one day do not agree.
+pub(super) fn rows_by_day(days: &[WrittenDay]) -> Result<BTreeMap<String, u64>> {
     days.iter().map(|day| Ok((Ledger::day_key_of(Some(day.day)), rows_of_day(day)?))).collect()
 }
 
@@ -196,7 +233,15 @@ fn mismatch(message: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use object_store::memory::InMemory;
+    use object_store::{ObjectStore, ObjectStoreExt};
+
     use super::*;
+    use crate::catalog::load_contract;
+    use crate::plan::{FormulaGuard, ParquetCompression, SinkSpec};
+    use crate::sinks::FileMetadata;
 
     fn tally(read: u64, quarantined: u64, outside: u64) -> Tally {
         let mut tally = Tally { read, quarantined, ..Tally::default() };
@@ -221,6 +266,72 @@ mod tests {
         assert!(over_budget(budget, &tally(10, 4, 0), &reasons).is_some());
         let none = RejectBudget { max_millionths: 0, max_rows: None };
         assert_eq!(over_budget(none, &tally(0, 0, 0), &reasons), None);
+    }
+
+    const DAYS: [jiff::civil::Date; 2] =
+        [jiff::civil::date(2026, 8, 1), jiff::civil::date(2026, 8, 2)];
+
+    /// A writer of each day, to `destination`, in both formats.
+    fn writers(contract: &Arc<Contract>, destination: &Destination) -> [Vec<DayWriter>; 2] {
+        let metadata = FileMetadata::new(contract, "2026a", None);
+        let large = 1 << 30;
+        let compression = ParquetCompression::Zstd;
+        let sinks = [
+            SinkSpec::Parquet { compression, target_bytes: large, row_group_bytes: large },
+            SinkSpec::Csv { target_bytes: large, formula_guard: FormulaGuard::Off },
+        ];
+        DAYS.map(|day| {
+            let writer = |sink| DayWriter::new(sink, contract, &metadata, destination, "run", day);
+            sinks.iter().map(|sink| writer(sink).unwrap()).collect()
+        })
+    }
+
+    #[test]
+    fn files_are_read_from_the_store_as_soon_as_their_day_has_ended() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let store = Arc::new(InMemory::new());
+        let below = |root: &str| Destination {
+            store: Arc::clone(&store) as Arc<dyn ObjectStore>,
+            root: root.into(),
+            runtime: runtime.handle().clone(),
+        };
+        let schemas = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+        let contract = load_contract(&schemas.join("exported_orders/v1.odcs.yaml")).unwrap();
+        let contract = Arc::new(contract);
+
+        let (written, progress) = (below("written"), Progress::default());
+        progress.enter(Stage::Writing);
+        let closing = Closing::new(2, &contract, &written, &progress);
+        let [first, second] = writers(&contract, &written);
+        let files = closing.close(first).unwrap();
+        assert_eq!((files.len(), progress.stage()), (2, Stage::Writing));
+        closing.close(second).unwrap();
+        assert_eq!(progress.stage(), Stage::Verifying);
+
+        // What a reader finds is not what was written: one byte of each file in turn, or nothing.
+        for changed in &files {
+            let found = below(&format!("found-{}", changed.file.format.extension()));
+            for file in &files {
+                let [from, to] =
+                    [&written, &found].map(|at| crate::storage::below(&at.root, &file.file.path));
+                let mut bytes = runtime.block_on(async {
+                    store.get(&from).await.unwrap().bytes().await.unwrap().to_vec()
+                });
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= u8::from(file.file.path == changed.file.path);
+                runtime.block_on(store.put(&to, bytes.into())).unwrap();
+            }
+            let closing = Closing::new(1, &contract, &found, &progress);
+            let [first, _] = writers(&contract, &below(&format!("again-{}", found.root)));
+            let error = closing.close(first).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
+            let text = format!("{error:?}");
+            assert!(text.contains(&changed.file.path) && text.contains("SHA-256"), "{text}");
+        }
+        let nothing = below("nothing");
+        let closing = Closing::new(1, &contract, &nothing, &progress);
+        let [first, _] = writers(&contract, &below("again"));
+        assert_eq!(closing.close(first).unwrap_err().kind(), ErrorKind::Verification);
     }
 
     #[test]

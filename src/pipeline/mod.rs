@@ -28,6 +28,7 @@ mod merge;
 mod plan;
 mod privacy;
 mod quarantine;
+mod queue;
 mod rate_file;
 mod rates;
 mod refused;
@@ -276,7 +277,8 @@ impl Running<'_> {
         gate::over_budget(self.plan.reject_budget, &decided.ledger.run, &decided.reasons)
     }
 
-    /// Writes every file below the run's own prefix and lets the gate judge them.
+    /// Writes every file below the run's own prefix and lets the gate judge them: each file once it is
+    /// written, the whole when all are.
     /// `seen` says whether its refused rows were refused before.
     fn write(
         &self,
@@ -308,6 +310,7 @@ impl Running<'_> {
             progress,
         };
         let days = writing.days(&decided.days)?;
+        progress.enter(Stage::Writing);
         let privacy = privacy::record(&plan.contract, &self.privacy, &days, &decided.ledger);
         privacy::require_k(privacy.as_ref())?;
         let rejects = refused::of_splits(staging, &decided.checkpoints, &decided.older.rows)
@@ -315,9 +318,10 @@ impl Running<'_> {
         let quarantine_files = write_quarantine(&destination, &self.run_id, seen, rejects)?;
 
         progress.enter(Stage::Verifying);
-        let quarantine = gate::reopen_quarantine(&quarantine_files, &destination)?;
+        let quarantine =
+            progress.rereading(|| gate::reopen_quarantine(&quarantine_files, &destination))?;
         let found = ledger::Found {
-            written_by_day: gate::reopen(&days, &plan.contract, &destination)?,
+            written_by_day: gate::rows_by_day(&days)?,
             written_by_split: written_by_split(&days),
             quarantined: quarantine.rows,
         };
@@ -387,6 +391,7 @@ impl Running<'_> {
             resumed_splits: decided.resumed,
             elapsed_ms: self.elapsed_ms(),
             stage_ms: self.progress.stage_ms(),
+            reread_thread_ms: self.progress.reread_thread_ms(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Writing the merged days: every sink's files, and the rows that rules over several rows refuse.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use jiff::civil::Date;
 use rayon::prelude::*;
@@ -20,9 +20,11 @@ use crate::transform::tzdb_version;
 
 use super::budget;
 use super::candidates::RunColumns;
+use super::gate::Closing;
 use super::keys::KeyEncoder;
 use super::merge::{DayMerge, Extracted, Merged, MergedRow};
 use super::privacy::{DayPrivacy, DayTally};
+use super::queue;
 use super::rates::Conversions;
 use super::set_wide::NotUnique;
 use super::staged::StagedWriter;
@@ -30,8 +32,7 @@ use super::staged::StagedWriter;
 /// Refused rows of a day that are held in memory, bytes.
 const REJECT_BYTES: usize = 8 << 20;
 
-/// A day's files, and how its rows were accounted for.
-#[derive(Clone)]
+/// A day's files, all of them re-read, and how its rows were accounted for.
 pub(super) struct WrittenDay {
     pub(super) day: i32,
     pub(super) files: Vec<WrittenFile>,
@@ -67,34 +68,24 @@ pub(super) struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// Writes the files of every day in `days` below the run's own prefix. As many days as the
-    /// budget allows are written side by side, and so are the sinks of one day; neither changes a
-    /// byte.
+    /// Writes the files of every day in `days` below the run's own prefix, and lets the gate re-open
+    /// those of each day as soon as they are complete. As many days as the budget allows are worked
+    /// on side by side, and so are the sinks of one day and the columns of a sink; none of it changes
+    /// a byte.
     ///
     /// # Errors
-    /// `Interrupted` when the run was asked to stop; else from the staging place and the store.
+    /// `Interrupted` when the run was asked to stop, `Verification` when a file does not hold what
+    /// was written to it; else from the staging place and the store.
     pub(super) fn days(&self, days: &[i32]) -> Result<Vec<WrittenDay>> {
         let extracted = self.extracted;
         let Plan { contract, memory_bytes, threads, sinks, .. } = self.plan;
         let metadata = FileMetadata::new(contract, tzdb_version(), extracted.fx_table);
-        // Not an item for each day: a thread that waits for a part of one would begin another.
-        let next = AtomicUsize::new(0);
-        let one_after_another = |_| {
-            let mut written = Vec::new();
-            while let Some(day) = days.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let day = self.day(*day, &metadata);
-                written.push(day.inspect_err(|_| next.store(days.len(), Ordering::Relaxed))?);
-            }
-            Ok(written)
-        };
-        let at_once = budget::days_at_once(*memory_bytes, *threads, sinks).min(days.len());
-        let written = (0..at_once).into_par_iter().with_max_len(1).map(one_after_another);
-        let mut written = written.collect::<Result<Vec<_>>>()?.concat();
-        written.sort_by_key(|written| written.day);
-        Ok(written)
+        let closing = Closing::new(days.len(), contract, self.destination, self.progress);
+        let at_once = budget::days_at_once(*memory_bytes, *threads, sinks);
+        queue::each(days, at_once, |day| self.day(*day, &metadata, &closing))
     }
 
-    fn day(&self, day: i32, metadata: &FileMetadata) -> Result<WrittenDay> {
+    fn day(&self, day: i32, metadata: &FileMetadata, closing: &Closing<'_>) -> Result<WrittenDay> {
         let Self { plan, extracted, destination, run_id, progress, .. } = *self;
         let date = date_of_days(day)
             .ok_or_else(|| Error::new(ErrorKind::Unexpected, "a day is beyond the calendar"))?;
@@ -120,12 +111,12 @@ impl Writing<'_> {
             privacy.as_mut().map_or(Ok(()), |privacy| privacy.count(&rows))?;
             progress.rows_written.fetch_add(rows.num_rows() as u64, Ordering::Relaxed);
         }
-        let files = writers.into_par_iter().map(DayWriter::close).collect::<Result<Vec<_>>>()?;
+        let (merged, refused) = (merge.finish()?, refused.finish()?);
         Ok(WrittenDay {
             day,
-            files: files.concat(),
-            merged: merge.finish()?,
-            refused: refused.finish()?,
+            files: closing.close(writers)?,
+            merged,
+            refused,
             converted: conversions.finish(),
             privacy: privacy.map(DayTally::finish),
         })

@@ -77,6 +77,10 @@ pub struct RunSummary {
     pub resumed_splits: u64,
     /// Wall time, milliseconds.
     pub elapsed_ms: u64,
-    /// Wall time by stage, milliseconds.
+    /// Wall time by stage, milliseconds. A file is re-read once it is written, while others are
+    /// still being written: `verifying` is the time in which nothing else was left to do.
     pub stage_ms: BTreeMap<Stage, u64>,
+    /// Time that threads spent re-reading files, waiting for the store included and added up over
+    /// them, milliseconds.
+    pub reread_thread_ms: u64,
 }

@@ -332,6 +332,7 @@ mod tests {
             resumed_splits: 1,
             elapsed_ms: 1_234,
             stage_ms: BTreeMap::new(),
+            reread_thread_ms: 256,
         }
     }
 

@@ -1,11 +1,16 @@
 //! Parquet files, by the `parquet` crate.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
+use rayon::prelude::*;
 
 use crate::catalog::Contract;
 use crate::error::{ErrorKind, Result, ResultExt};
@@ -41,10 +46,20 @@ impl FileMetadata {
     }
 }
 
-/// A Parquet file that is being written.
+/// A Parquet file that is being written. The columns of a row group are encoded side by side by the
+/// worker threads that have nothing else to do; where a row group ends depends on the rows alone.
 pub(super) struct ParquetEncoder {
     path: String,
-    writer: ArrowWriter<Upload>,
+    schema: SchemaRef,
+    file: SerializedFileWriter<Upload>,
+    row_groups: ArrowRowGroupWriterFactory,
+    open: Option<RowGroup>,
+}
+
+/// A row group that is being encoded: a writer for each leaf of the schema, in its order.
+struct RowGroup {
+    columns: Vec<ArrowColumnWriter>,
+    rows: usize,
 }
 
 impl ParquetEncoder {
@@ -60,23 +75,92 @@ impl ParquetEncoder {
         let properties = properties(compression, Some(row_group_bytes))?
             .set_key_value_metadata(Some(metadata.key_values()));
         let properties = encoded(properties, contract, schema, compression)?;
-        let writer = ArrowWriter::try_new(upload, schema.clone(), Some(properties.build()))
-            .map_err(|e| encoder_error(path, e))?;
-        Ok(Self { path: path.to_owned(), writer })
+        let (file, row_groups) =
+            ArrowWriter::try_new(upload, schema.clone(), Some(properties.build()))
+                .and_then(ArrowWriter::into_serialized_writer)
+                .map_err(|e| encoder_error(path, e))?;
+        Ok(Self { path: path.to_owned(), schema: schema.clone(), file, row_groups, open: None })
     }
 
     pub fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.writer.write(rows).map_err(|e| encoder_error(&self.path, e))
+        self.encode(rows).map_err(|e| encoder_error(&self.path, e))
     }
 
     /// Bytes written, those of the open row group as they will be encoded included.
     pub fn size_bytes(&self) -> u64 {
-        (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
+        let open_bytes = self.open.as_ref().map_or(0, RowGroup::size_bytes);
+        (self.file.bytes_written() + open_bytes) as u64
     }
 
-    pub fn close(self) -> Result<Uploaded> {
-        let path = self.path;
-        self.writer.into_inner().map_err(|e| encoder_error(&path, e))?.finish()
+    pub fn close(mut self) -> Result<Uploaded> {
+        let upload = self.end_row_group().and_then(|()| self.file.into_inner());
+        upload.map_err(|e| encoder_error(&self.path, e))?.finish()
+    }
+
+    /// Encodes rows into the open row group, and those that it has no room for into the next one.
+    fn encode(&mut self, rows: &RecordBatch) -> parquet::errors::Result<()> {
+        let properties = Arc::clone(self.file.properties());
+        let max_rows = properties.max_row_group_row_count().unwrap_or(usize::MAX);
+        let max_bytes = properties.max_row_group_bytes().unwrap_or(usize::MAX);
+        let mut rows = rows.clone();
+        while rows.num_rows() > 0 {
+            let mut open = match self.open.take() {
+                Some(open) => open,
+                None => RowGroup {
+                    columns: self
+                        .row_groups
+                        .create_column_writers(self.file.flushed_row_groups().len())?,
+                    rows: 0,
+                },
+            };
+            let room = open.room(max_rows, max_bytes).min(rows.num_rows());
+            open.encode(&self.schema, &rows.slice(0, room))?;
+            rows = rows.slice(room, rows.num_rows() - room);
+            let is_full = room == 0 || open.rows >= max_rows || open.size_bytes() >= max_bytes;
+            self.open = Some(open);
+            if is_full {
+                self.end_row_group()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_row_group(&mut self) -> parquet::errors::Result<()> {
+        let Some(RowGroup { columns, .. }) = self.open.take() else { return Ok(()) };
+        let chunks: Vec<_> =
+            columns.into_par_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?;
+        let mut row_group = self.file.next_row_group()?;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close().map(drop)
+    }
+}
+
+impl RowGroup {
+    /// Rows that may be added, taking them to be as large as those before.
+    fn room(&self, max_rows: usize, max_bytes: usize) -> usize {
+        let size_bytes = self.size_bytes();
+        let by_bytes = match size_bytes.checked_div(self.rows) {
+            Some(row_bytes @ 1..) => max_bytes.saturating_sub(size_bytes) / row_bytes,
+            _ => usize::MAX,
+        };
+        by_bytes.min(max_rows - self.rows)
+    }
+
+    fn encode(&mut self, schema: &SchemaRef, rows: &RecordBatch) -> parquet::errors::Result<()> {
+        let mut leaves = Vec::with_capacity(self.columns.len());
+        for (field, column) in schema.fields().iter().zip(rows.columns()) {
+            leaves.extend(compute_leaves(field, column)?);
+        }
+        self.rows += rows.num_rows();
+        (self.columns.par_iter_mut().zip_eq(leaves))
+            .try_for_each(|(column, leaf)| column.write(&leaf))
+    }
+
+    /// Bytes as they will be encoded.
+    fn size_bytes(&self) -> usize {
+        self.columns.iter().map(ArrowColumnWriter::get_estimated_total_bytes).sum()
     }
 }
 
@@ -98,3 +182,6 @@ pub(super) fn properties(
         .set_max_row_group_bytes(row_group_bytes)
         .set_statistics_enabled(EnabledStatistics::Page))
 }
+
+#[cfg(test)]
+mod tests;

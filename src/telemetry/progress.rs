@@ -20,9 +20,9 @@ pub enum Stage {
     Extracting = 1,
     /// Deciding between copies of a key.
     Deduplicating = 2,
-    /// Merging days and writing files.
+    /// Merging days, writing files, and re-reading those that are complete.
     Writing = 3,
-    /// Re-reading every file.
+    /// Re-reading files when all are written, and holding the whole against the ledger.
     Verifying = 4,
     /// Committing and refreshing views.
     Publishing = 5,
@@ -82,6 +82,8 @@ pub struct Progress {
     pub rows_rejected: AtomicU64,
     /// Rows written to files.
     pub rows_written: AtomicU64,
+    /// Time that threads spent re-reading files, added up over them, microseconds.
+    reread_us: AtomicU64,
     /// Set when the run should drain, checkpoint and stop.
     pub stop: AtomicBool,
 }
@@ -99,6 +101,21 @@ impl Progress {
         let mut clock = self.clock();
         clock.enter(self.stage());
         clock.spent.iter().map(|(stage, spent)| (*stage, milliseconds(*spent))).collect()
+    }
+
+    /// Does `reread`, and counts the time it takes on this thread.
+    pub fn rereading<T>(&self, reread: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let done = reread();
+        let spent_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.reread_us.fetch_add(spent_us, Ordering::Relaxed);
+        done
+    }
+
+    /// Time that threads spent re-reading files so far, added up over them, milliseconds.
+    #[must_use]
+    pub fn reread_thread_ms(&self) -> u64 {
+        self.reread_us.load(Ordering::Relaxed) / 1_000
     }
 
     fn clock(&self) -> std::sync::MutexGuard<'_, StageClock> {

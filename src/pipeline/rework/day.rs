@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Ledger, Sums, ZoneSpans, days_of_date};
+use crate::pipeline::gate::Closing;
 use crate::pipeline::merge::Merged;
 use crate::pipeline::privacy::DayTally;
 use crate::pipeline::rates::Conversions;
@@ -42,12 +43,13 @@ pub(in crate::pipeline) struct ReworkedDay {
     gone: Sums,
 }
 
-/// Streams the day through the task into the job's sinks.
+/// Streams the day through the task into the job's sinks, and lets the gate re-open its files.
 pub(super) fn rework_day(
     rework: &Rework<'_>,
     destination: &Destination,
     day: &StandingDay<'_>,
     task: &dyn Task,
+    closing: &Closing<'_>,
 ) -> Result<(ReworkedDay, WrittenDay)> {
     let plan = rework.plan;
     let contract = &plan.contract;
@@ -83,10 +85,9 @@ pub(super) fn rework_day(
             writers.par_iter_mut().try_for_each(|writer| writer.write(&worked.rows))
         })?;
     }
-    let files = writers.into_par_iter().map(DayWriter::close).collect::<Result<Vec<_>>>()?;
     let written = WrittenDay {
         day: days_of_date(day.date),
-        files: files.into_iter().flatten().collect(),
+        files: closing.close(writers)?,
         merged: Merged { emitted: BTreeMap::new(), struck_sums: Sums::new(&schema) },
         refused: None,
         converted: conversions.finish(),

@@ -35,10 +35,12 @@ use crate::telemetry::{Progress, Stage};
 use crate::transform::PrivacyInForce;
 
 use super::Options;
+use super::budget;
 use super::byte_search::Searched;
 use super::commit::Target;
-use super::gate;
+use super::gate::{self, Closing};
 use super::privacy;
+use super::queue;
 use super::write::WrittenDay;
 
 pub(super) use day::{ReworkedDay, Worked};
@@ -337,12 +339,14 @@ impl<'a> Rework<'a> {
             job: self.plan.job.clone(),
             started_at: self.now.to_string(),
         })?;
-        let (days, written): (Vec<ReworkedDay>, Vec<WrittenDay>) =
-            (due.days.par_iter().with_max_len(1))
-                .map(|day| day::rework_day(self, &destination, day, task))
-                .collect::<Result<Vec<_>>>()?
-                .into_iter()
-                .unzip();
+        let Plan { memory_bytes, threads, sinks, .. } = self.plan;
+        let closing = Closing::new(due.days.len(), self.contract(), &destination, self.progress);
+        let at_once = budget::days_at_once(*memory_bytes, *threads, sinks);
+        let reworked = queue::each(&due.days, at_once, |day| {
+            day::rework_day(self, &destination, day, task, &closing)
+        })?;
+        let (days, written): (Vec<ReworkedDay>, Vec<WrittenDay>) = reworked.into_iter().unzip();
+        self.progress.enter(Stage::Writing);
         let log = QuarantineLog::new(self.target.records());
         let mut sifted: Vec<Sifted> = Vec::new();
         for (index, (file, _)) in due.quarantine.iter().enumerate() {
@@ -351,12 +355,12 @@ impl<'a> Rework<'a> {
             sifted.push(sift_quarantine(&destination, file, Some(&to), &sifting)?);
         }
         self.progress.enter(Stage::Verifying);
-        let found = gate::reopen(&written, self.contract(), &destination)?;
+        let found = gate::rows_by_day(&written)?;
         for (day, written) in days.iter().zip(&written) {
             day.require_agreement(written, &found, self.contract())?;
         }
         let kept: Vec<DataFile> = sifted.iter().filter_map(|s| s.file.clone()).collect();
-        gate::reopen_quarantine(&kept, &destination)?;
+        self.progress.rereading(|| gate::reopen_quarantine(&kept, &destination))?;
         if self.progress.should_stop() {
             return Err(super::interrupted());
         }
