@@ -85,6 +85,12 @@ impl Decoder {
         }
     }
 
+    /// Format of the pages it takes.
+    #[must_use]
+    pub fn format(&self) -> RawFormat {
+        self.format
+    }
+
     /// Decodes every row of `page`.
     pub fn decode(&mut self, page: &RawPage) -> Batch {
         let (bytes, ranges) = match &page.content {

@@ -124,8 +124,15 @@ fn bytes_do_not_depend_on_threads_memory_or_how_the_source_is_cut() {
     rows.extend(orders(2500..4000, SECOND_DAY));
     let mut seen = None;
     for (threads, memory_bytes, lines_a_file) in
-        // The last one has so many runs that they are merged in several passes.
-        [(1, 64 << 20, 4500), (2, 512 << 20, 700), (4, 64 << 20, 97), (3, 64 << 20, 15)]
+        // The second one is a single file of several pages. The last one has so many runs that they
+        // are merged in several passes.
+        [
+            (1, 64 << 20, 4500),
+            (4, 64 << 20, 4500),
+            (2, 512 << 20, 700),
+            (4, 64 << 20, 97),
+            (3, 64 << 20, 15),
+        ]
     {
         let place = Place::new();
         let files: Vec<Vec<String>> = rows.chunks(lines_a_file).map(<[String]>::to_vec).collect();
