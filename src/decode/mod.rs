@@ -30,7 +30,9 @@ use crate::model::{
 };
 use crate::plan::DELETED_IN_SOURCE;
 
-pub use dynamodb::{BadReply, DynamodbReply, dynamodb_item_reply, dynamodb_reply};
+pub use dynamodb::{
+    BadReply, DynamodbReply, dynamodb_item_reply, dynamodb_reply, verified_dynamodb_reply,
+};
 
 use columns::{Context, FieldColumn};
 use compile::PathTree;
