@@ -145,6 +145,24 @@ fn bytes_do_not_depend_on_threads_memory_or_how_the_source_is_cut() {
     }
 }
 
+/// With a small budget the file is too large to be inflated at once.
+#[test]
+fn bytes_do_not_depend_on_how_a_file_is_inflated() {
+    let contract = contract("exported_orders");
+    let text = format!(r#"{{"S":"{}"}}"#, "x".repeat(3_000));
+    let rows = orders(0..4000, &[("not_of_the_contract", &text)]);
+    assert!(rows.iter().map(String::len).sum::<usize>() > 8 << 20);
+    let [at_once, step_by_step] = [512 << 20, 64 << 20].map(|memory_bytes| {
+        let place = Place::new();
+        write_export(&place.path("export"), std::slice::from_ref(&rows));
+        let plan = Plan { threads: 2, memory_bytes, ..place.plan(&contract) };
+        let summary = run(&plan).unwrap();
+        assert_eq!(summary.ledger.run.written, 4000);
+        fingerprints(&summary)
+    });
+    assert_eq!(at_once, step_by_step);
+}
+
 #[test]
 fn verify_finds_a_flipped_byte_and_a_missing_file() {
     let place = Place::new();
