@@ -86,7 +86,7 @@ async fn open(service: &Service, contract: &Contract) -> (LiveTable, Split) {
     });
     let connection = Arc::new(Connection::open(load, None, Duration::from_secs(1)).await);
     let aws = AwsOptions::default();
-    let context = ReadContext { contract, slice: None, aws: &aws, threads: 1 };
+    let context = ReadContext { contract, slice: None, aws: &aws, threads: 1, whole_file_bytes: 0 };
     let table = LiveTable::new(connection, &DynamodbTable::named("orders"), context).unwrap();
     let split = table.plan().await.unwrap().splits.remove(0);
     (table, split)

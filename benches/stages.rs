@@ -111,7 +111,7 @@ fn read(group: &mut BenchmarkGroup<WallTime>, contract: &Contract) {
     let folder = tempfile::tempdir().unwrap();
     let url = support::write_orders(folder.path(), FORMAT, 1).to_str().unwrap().to_owned();
     let aws = AwsOptions::default();
-    let context = ReadContext { contract, slice: None, aws: &aws, threads: 1 };
+    let context = ReadContext { contract, slice: None, aws: &aws, threads: 1, whole_file_bytes: 0 };
     let (source, split) = runtime.block_on(async {
         let source = sources::open(&SourceSpec::DynamodbExport { url }, context).await.unwrap();
         let split = source.plan().await.unwrap().splits.remove(0);

@@ -30,7 +30,9 @@ use crate::model::{
 };
 use crate::plan::DELETED_IN_SOURCE;
 
-pub use dynamodb::{BadReply, DynamodbReply, dynamodb_item_reply, dynamodb_reply};
+pub use dynamodb::{
+    BadReply, DynamodbReply, dynamodb_item_reply, dynamodb_reply, verified_dynamodb_reply,
+};
 
 use columns::{Context, FieldColumn};
 use compile::PathTree;
@@ -83,6 +85,12 @@ impl Decoder {
             changes: (format == RawFormat::DynamodbChange).then(Changes::default),
             context: Context::new(Walk::new(&contract.limits)),
         }
+    }
+
+    /// Format of the pages it takes.
+    #[must_use]
+    pub fn format(&self) -> RawFormat {
+        self.format
     }
 
     /// Decodes every row of `page`.

@@ -26,6 +26,12 @@ pub(super) fn part_bytes(memory_bytes: u64, threads: usize) -> u64 {
     share.clamp(MIN_PART_BYTES, MAX_PART_BYTES)
 }
 
+/// Bytes that a worker may hold of a gzip file which is inflated at once, stored and inflated
+/// together: the part of what it reads, of which pages take little.
+pub(super) fn whole_file_bytes(memory_bytes: u64, threads: usize) -> u64 {
+    part_bytes(memory_bytes, threads)
+}
+
 /// Runs that the merge of a day may read side by side.
 pub(super) fn fan_in(memory_bytes: u64, threads: usize) -> usize {
     let run_bytes = BATCHES_PER_RUN * STAGED_BATCH_BYTES as u64;

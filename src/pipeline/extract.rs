@@ -1,11 +1,12 @@
 //! The first half of a run: every split is read, decoded, judged and spilled to sorted runs.
 //!
 //! A split is the unit of work. A file is also the unit of redoing: it is finished or not read at
-//! all. A live split has checkpoints on the way (`live`).
+//! all. A live split has checkpoints on the way (`live`). Workers that have no file left judge pages
+//! of the others' files.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use rayon::prelude::*;
 use tokio::runtime::Handle;
 
@@ -65,15 +66,34 @@ pub(super) fn extract(
     };
     let (live, files): (Vec<&Split>, Vec<&Split>) =
         intake.splits.iter().partition(|split| split.is_live());
-    let from_files = files.into_par_iter().with_max_len(1).map(|split| extraction.file(split));
-    let mut checkpoints = from_files.collect::<Result<Vec<_>>>()?;
+    let mut checkpoints = extraction.files(&files)?;
     checkpoints.extend(live::extract(&extraction, live)?);
     checkpoints.sort_by_key(|checkpoint| checkpoint.split.id);
     Ok((checkpoints, extraction.resumed.into_inner()))
 }
 
 impl<'a> Extraction<'a> {
-    fn file(&self, split: &Split) -> Result<Checkpoint> {
+    /// Reads as many files side by side as there are workers.
+    fn files(&self, files: &[&Split]) -> Result<Vec<Checkpoint>> {
+        let workers = self.plan.threads.max(1).min(files.len());
+        let (next, at_work) = (AtomicUsize::new(0), AtomicUsize::new(workers));
+        // Not an item for each file: a thread that waits for a part of one would begin another.
+        let one_after_another = |_| {
+            let mut checkpoints = Vec::new();
+            while let Some(split) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let checkpoint = self.file(split, &at_work);
+                checkpoints
+                    .push(checkpoint.inspect_err(|_| next.store(files.len(), Ordering::Relaxed))?);
+            }
+            at_work.fetch_sub(1, Ordering::Relaxed);
+            Ok(checkpoints)
+        };
+        let read = (0..workers).into_par_iter().with_max_len(1).map(one_after_another);
+        Ok(read.collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// Reads one file. `at_work` is how many workers have one.
+    fn file(&self, split: &Split, at_work: &AtomicUsize) -> Result<Checkpoint> {
         if let Some(checkpoint) = self.load(split)? {
             self.split_done();
             self.progress.bytes_done.fetch_add(split.bytes, Ordering::Relaxed);
@@ -81,16 +101,23 @@ impl<'a> Extraction<'a> {
         }
         let source = self.source(split)?;
         let mut reading = SplitReading::begin(self, split)?;
-        let mut pages = source.read(split, None);
-        while let Some(page) = self.runtime.block_on(pages.next()) {
+        let mut pages = source.read(split, None).fuse();
+        reading.take_all(|| {
             if self.progress.should_stop() {
                 return Err(super::interrupted());
             }
-            reading.take(&page?)?;
-        }
+            // One for each worker that would have nothing to do without it.
+            let at_once = (self.plan.threads / at_work.load(Ordering::Relaxed).max(1)).max(1);
+            let next = pages.by_ref().take(at_once).try_collect();
+            self.runtime.block_on(next)
+        })?;
         let checkpoint = reading.finish()?;
         self.progress.bytes_done.fetch_add(split.bytes, Ordering::Relaxed);
         Ok(checkpoint)
+    }
+
+    fn judge(&self, decoder: &mut Decoder, page: &RawPage) -> Result<Routed> {
+        route(self.steps.apply(decoder.decode(page)), self.rules.contract, self.rules.names)
     }
 
     /// The checkpoint of a split that an interrupted run has read, to its end or in part.
@@ -148,25 +175,52 @@ impl<'a> SplitReading<'a> {
         Self { extraction, decoder, spill }
     }
 
+    /// Takes the pages that `read` gives, as many at a time as it likes, until it gives none. While
+    /// some are judged, those before are spilled and those behind are read.
+    fn take_all(&mut self, mut read: impl FnMut() -> Result<Vec<RawPage>> + Send) -> Result<()> {
+        let (extraction, format) = (self.extraction, self.decoder.format());
+        let mut decoders = Vec::new();
+        let mut judged: Vec<Routed> = Vec::new();
+        let mut pages = read()?;
+        while !pages.is_empty() || !judged.is_empty() {
+            decoders.resize_with(pages.len().max(decoders.len()), || {
+                Decoder::new(extraction.rules.contract, format)
+            });
+            let judge_next = || {
+                let side_by_side = decoders.par_iter_mut().zip(&pages).with_max_len(1);
+                let judged = side_by_side.map(|(decoder, page)| extraction.judge(decoder, page));
+                judged.collect::<Result<Vec<_>>>()
+            };
+            let (spilled, (following, routed)) = rayon::join(
+                || judged.iter().try_for_each(|routed| self.add(routed)),
+                || rayon::join(&mut read, judge_next),
+            );
+            spilled?;
+            pages = following?;
+            judged = routed?;
+        }
+        Ok(())
+    }
+
     /// Takes the next page: decodes it, judges its rows, spills them.
     pub(super) fn take(&mut self, page: &RawPage) -> Result<()> {
-        if page.first_row != self.spill.rows_read() {
-            return Err(Error::new(ErrorKind::Unexpected, "a page does not follow the one before")
-                .with("first row", page.first_row)
-                .with("expected", self.spill.rows_read()));
-        }
         let routed = self.judge(page)?;
         self.add(&routed)
     }
 
     /// Decodes a page and judges its rows.
     pub(super) fn judge(&mut self, page: &RawPage) -> Result<Routed> {
-        let Extraction { rules, steps, .. } = self.extraction;
-        route(steps.apply(self.decoder.decode(page)), rules.contract, rules.names)
+        self.extraction.judge(&mut self.decoder, page)
     }
 
     /// Spills the rows of the next page as they were judged.
     pub(super) fn add(&mut self, routed: &Routed) -> Result<()> {
+        let first_row = routed.batch.first_row;
+        if first_row != self.rows() {
+            return Err(Error::new(ErrorKind::Unexpected, "a page does not follow the one before")
+                .with("first row", first_row)
+                .with("expected", self.rows()));
+        }
         let progress = self.extraction.progress;
         progress.rows_read.fetch_add(routed.batch.num_rows() as u64, Ordering::Relaxed);
         progress.rows_rejected.fetch_add(routed.quarantined(), Ordering::Relaxed);

@@ -13,6 +13,8 @@ use crate::plan::Plan;
 use crate::sources::{self, ReadContext, Source};
 use crate::state::{LiveReading, Staging};
 
+use super::budget;
+
 /// How long after its last progress an interrupted reading is taken up. A reading that is older
 /// would publish rows as they were then, though the run that asks means now.
 const RESUME_WITHIN: SignedDuration = SignedDuration::from_hours(6);
@@ -75,8 +77,10 @@ pub(super) fn open(
     let mut intake =
         Intake { sources: Vec::new(), summaries: Vec::new(), splits: Vec::new(), reading_since };
     let mut reading = LiveReading { started_at: reading_since, sources: BTreeMap::new() };
+    let whole_file_bytes = budget::whole_file_bytes(plan.memory_bytes, plan.threads);
     for (index, spec) in plan.sources.iter().enumerate() {
-        let source = runtime.block_on(sources::open(spec, ReadContext::of(plan)))?;
+        let context = ReadContext::of(plan, whole_file_bytes);
+        let source = runtime.block_on(sources::open(spec, context))?;
         let mut planned = match resumed.remove(&index) {
             Some(interrupted) => runtime.block_on(source.resume(interrupted))?,
             None => runtime.block_on(source.plan())?,

@@ -74,17 +74,21 @@ pub struct ReadContext<'a> {
     pub aws: &'a AwsOptions,
     /// Workers that will read.
     pub threads: usize,
+    /// Bytes that a gzip file may take, stored and inflated together, to be inflated at once
+    /// instead of step by step; 0 when none may.
+    pub whole_file_bytes: u64,
 }
 
 impl<'a> ReadContext<'a> {
-    /// The context of a plan.
+    /// The context of a plan, with [`Self::whole_file_bytes`].
     #[must_use]
-    pub fn of(plan: &'a Plan) -> Self {
+    pub fn of(plan: &'a Plan, whole_file_bytes: u64) -> Self {
         Self {
             contract: &plan.contract,
             slice: plan.slice.as_ref(),
             aws: &plan.aws,
             threads: plan.threads,
+            whole_file_bytes,
         }
     }
 }
@@ -94,7 +98,10 @@ impl<'a> ReadContext<'a> {
 /// # Errors
 /// `Usage` when there is no such place. What it holds is looked at by [`Source::plan`].
 pub async fn open(spec: &SourceSpec, context: ReadContext<'_>) -> Result<Box<dyn Source>> {
-    let options = ReadOptions::new(context.contract.limits.max_row_bytes);
+    let options = ReadOptions {
+        whole_file_bytes: context.whole_file_bytes,
+        ..ReadOptions::new(context.contract.limits.max_row_bytes)
+    };
     match spec {
         SourceSpec::DynamodbExport { url } => {
             let folder = open_existing(url, context.aws).await?;
@@ -129,10 +136,12 @@ pub struct ReadOptions {
     pub split_bytes: u64,
     /// Size from which a row is skipped over instead of held: the contract's limit.
     pub max_row_bytes: u64,
+    /// Bytes that a gzip file may take to be inflated at once: [`ReadContext::whole_file_bytes`].
+    pub whole_file_bytes: u64,
 }
 
 impl ReadOptions {
-    /// The usual sizes, for rows of at most `max_row_bytes`.
+    /// The usual sizes, for rows of at most `max_row_bytes`. No file is inflated at once.
     #[must_use]
     pub fn new(max_row_bytes: u64) -> Self {
         Self {
@@ -140,6 +149,7 @@ impl ReadOptions {
             fetch_bytes: 4 * 1024 * 1024,
             split_bytes: 64 * 1024 * 1024,
             max_row_bytes,
+            whole_file_bytes: 0,
         }
     }
 }

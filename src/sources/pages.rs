@@ -18,6 +18,9 @@ use crate::model::{ObjectPart, RawPage, Split};
 
 /// Bytes handed to the cutter at a time.
 const FEED_BYTES: usize = 256 * 1024;
+/// A gzip file and what it inflates to are together at least so many times the file, for rows of
+/// text. A larger file is not held only to find out that it does not fit.
+const LEAST_RATIO: u64 = 4;
 
 /// The pages of `split`, of an object below `folder` that must still have `version`.
 pub(super) fn pages(
@@ -28,12 +31,15 @@ pub(super) fn pages(
 ) -> BoxStream<'static, Result<RawPage>> {
     let Some(object) = split.object() else { return failed(foreign(split)) };
     let range = object.range.unwrap_or((0, split.bytes));
+    let max_bytes = options.whole_file_bytes;
+    let may_fit = object.gzip && split.bytes <= max_bytes / LEAST_RATIO;
     let reader = Reader {
         stored: folder.stream(&object.path, version, range, options.fetch_bytes),
         input: Bytes::new(),
         ended: false,
         md5: object.md5_base64.as_ref().map(|_| Md5::new()),
-        inflater: object.gzip.then(Inflater::new),
+        inflater: object.gzip.then(|| Inflater::new(split.bytes)),
+        whole: may_fit.then_some((split.bytes, max_bytes)),
         cutter: RowCutter::new(split, object, options.page_bytes, options.max_row_bytes),
         expected_rows: split.expected_rows,
         object: object.clone(),
@@ -55,6 +61,9 @@ struct Reader {
     ended: bool,
     md5: Option<Md5>,
     inflater: Option<Inflater>,
+    /// Size of a file that is small enough to be inflated at once, and bytes that it may take,
+    /// stored and inflated together. None once that was tried.
+    whole: Option<(u64, u64)>,
     cutter: RowCutter,
 }
 
@@ -69,26 +78,51 @@ impl Reader {
                 self.check()?;
                 return Ok(None);
             }
-            if self.input.is_empty() {
-                self.fetch().await?;
+            match self.whole.take() {
+                Some((file_bytes, max_bytes)) => self.fetch_whole(file_bytes, max_bytes).await?,
+                None if self.input.is_empty() => self.fetch().await?,
+                None => {}
             }
             self.feed()?;
         }
     }
 
     async fn fetch(&mut self) -> Result<()> {
-        let Some(bytes) = self.stored.try_next().await? else {
-            self.ended = true;
-            return match &self.inflater {
-                Some(inflater) => inflater.finish().map_err(|fault| self.gzip_error(fault)),
-                None => Ok(()),
-            };
-        };
-        if let Some(md5) = &mut self.md5 {
-            md5.update(&bytes);
+        if let Some(bytes) = self.next_piece().await? {
+            self.input = bytes;
+            return Ok(());
         }
-        self.input = bytes;
+        self.ended = true;
+        match &self.inflater {
+            Some(inflater) => inflater.finish().map_err(|fault| self.gzip_error(fault)),
+            None => Ok(()),
+        }
+    }
+
+    /// Fetches all of the file and inflates it at once. When that cannot be done it is inflated
+    /// step by step, which finds out why.
+    async fn fetch_whole(&mut self, file_bytes: u64, max_bytes: u64) -> Result<()> {
+        let mut stored = Vec::with_capacity(usize::try_from(file_bytes).unwrap_or_default());
+        while let Some(piece) = self.next_piece().await? {
+            stored.extend_from_slice(&piece);
+        }
+        let room = max_bytes.saturating_sub(stored.len() as u64);
+        match gzip::inflate_whole(&stored, usize::try_from(room).unwrap_or(usize::MAX)) {
+            Some(inflated) => {
+                self.inflater = None;
+                self.input = Bytes::from(inflated);
+            }
+            None => self.input = Bytes::from(stored),
+        }
         Ok(())
+    }
+
+    async fn next_piece(&mut self) -> Result<Option<Bytes>> {
+        let piece = self.stored.try_next().await?;
+        if let (Some(md5), Some(piece)) = (&mut self.md5, &piece) {
+            md5.update(piece);
+        }
+        Ok(piece)
     }
 
     fn feed(&mut self) -> Result<()> {

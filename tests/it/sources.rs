@@ -23,8 +23,16 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 /// Sizes small enough that a few rows make several pages, fetches and splits.
-const SMALL: ReadOptions =
-    ReadOptions { page_bytes: 100, fetch_bytes: 37, split_bytes: 150, max_row_bytes: 1_000 };
+const SMALL: ReadOptions = ReadOptions {
+    page_bytes: 100,
+    fetch_bytes: 37,
+    split_bytes: 150,
+    max_row_bytes: 1_000,
+    whole_file_bytes: 0,
+};
+
+/// Both ways in which a gzip file is inflated: step by step and at once.
+const ROADS: [ReadOptions; 2] = [SMALL, ReadOptions { whole_file_bytes: 64 << 20, ..SMALL }];
 
 /// A folder in memory that holds `files`.
 async fn folder(files: &[(&str, &[u8])]) -> Location {

@@ -3,6 +3,7 @@
 //! Does not own what the JSON means (`dynamodb`). Strings come out as they stand, their escapes
 //! checked; bytes that are not UTF-8 are left to the caller to refuse.
 
+use super::outline::object_bytes;
 use crate::decode::key::Key;
 use crate::decode::value::{Malformed, Text};
 use crate::decode::walk::Walk;
@@ -204,6 +205,13 @@ impl<'a> Scanner<'a> {
         let name = self.string()?;
         self.expect(b':')?;
         if self.has_utf8(name) { Ok(name) } else { Err(Malformed) }
+    }
+
+    /// Passes over the object that stands right here, unchecked: by its quotes and braces alone.
+    pub fn skip_object_unchecked(&mut self) -> Result<(), Malformed> {
+        let len = object_bytes(self.rest).ok_or(Malformed)?;
+        self.rest = self.rest.get(len..).unwrap_or_default();
+        Ok(())
     }
 
     /// Passes over any JSON value, however deep.

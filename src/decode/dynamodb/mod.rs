@@ -5,6 +5,7 @@
 //! value means to a contract (`columns`). Nothing here recurses.
 
 pub(in crate::decode) mod json;
+mod outline;
 mod reply;
 
 use super::columns::{Context, FieldColumn};
@@ -16,7 +17,9 @@ use super::value::{Kind, Malformed, Members, Slot, Text, Type, Value};
 use super::walk::Walk;
 use json::Scanner;
 
-pub use reply::{BadReply, DynamodbReply, dynamodb_item_reply, dynamodb_reply};
+pub use reply::{
+    BadReply, DynamodbReply, dynamodb_item_reply, dynamodb_reply, verified_dynamodb_reply,
+};
 
 /// Finds the contract's fields in a line, `{"Item":{…}}`, and checks all of it.
 pub(super) fn locate_line<'a>(

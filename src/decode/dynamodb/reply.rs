@@ -1,7 +1,9 @@
 //! Replies of DynamoDB to Scan, Query and GetItem: where the items lie in them, and what the
 //! service says beside them.
 //!
-//! One pass, nothing copied but the key to go on from. Does not own what is in an item.
+//! One pass, nothing copied but the key to go on from. Where a checksum has shown that the bytes
+//! are the service's own, the items are not walked here at all: the decoder does it. Does not own
+//! what is in an item.
 
 use std::fmt;
 
@@ -59,17 +61,36 @@ impl From<Malformed> for BadReply {
     }
 }
 
-/// Reads the reply to a Scan or Query. Members that are not known are passed over.
+/// Reads the reply to a Scan or Query, all of it checked. Members that are not known are passed
+/// over.
 ///
 /// # Errors
 /// A reply that is not whole, or does not agree with itself.
 pub fn dynamodb_reply(bytes: &[u8]) -> Result<DynamodbReply, BadReply> {
+    read_reply(bytes, &|scanner, walk| scanner.skip_value(walk))
+}
+
+/// Reads the reply to a Scan or Query whose bytes are known to be those that the service sent, by
+/// their checksum. Items are only told apart: one that is not JSON would be no other when it is
+/// asked for again, and is for the decoder to refuse, as a row.
+///
+/// # Errors
+/// A reply that is not whole around its items, or does not agree with itself.
+pub fn verified_dynamodb_reply(bytes: &[u8]) -> Result<DynamodbReply, BadReply> {
+    read_reply(bytes, &|scanner, _| scanner.skip_object_unchecked())
+}
+
+/// `skip_item` passes over the item that the scanner stands before.
+fn read_reply(
+    bytes: &[u8],
+    skip_item: &dyn Fn(&mut Scanner<'_>, &mut Walk) -> Result<(), Malformed>,
+) -> Result<DynamodbReply, BadReply> {
     let mut reply = DynamodbReply::default();
     let (mut items, mut count) = (None, None);
     let mut walk = Walk::new(&Limits::default());
     members(&mut Scanner::new(bytes), &mut walk, |name, scanner, walk| {
         match name {
-            b"Items" => set_once(&mut items, item_ranges(scanner, walk)?)?,
+            b"Items" => set_once(&mut items, item_ranges(scanner, walk, skip_item)?)?,
             b"Count" => set_once(&mut count, whole_number(scanner, walk)?)?,
             b"ScannedCount" => reply.scanned_count = whole_number(scanner, walk)?,
             b"LastEvaluatedKey" => reply.last_evaluated_key = key(scanner, walk)?,
@@ -93,7 +114,7 @@ pub fn dynamodb_item_reply(bytes: &[u8]) -> Result<Option<(u32, u32)>, BadReply>
     let mut item = None;
     let mut walk = Walk::new(&Limits::default());
     members(&mut Scanner::new(bytes), &mut walk, |name, scanner, walk| match name {
-        b"Item" => set_once(&mut item, object(scanner, walk)?),
+        b"Item" => set_once(&mut item, object(scanner, |scanner| scanner.skip_value(walk))?),
         _ => scanner.skip_value(walk),
     })?;
     Ok(item)
@@ -136,25 +157,32 @@ fn set_once<T>(place: &mut Option<T>, value: T) -> Result<(), Malformed> {
     }
 }
 
-fn item_ranges(scanner: &mut Scanner<'_>, walk: &mut Walk) -> Result<Vec<(u32, u32)>, Malformed> {
+fn item_ranges(
+    scanner: &mut Scanner<'_>,
+    walk: &mut Walk,
+    skip_item: &dyn Fn(&mut Scanner<'_>, &mut Walk) -> Result<(), Malformed>,
+) -> Result<Vec<(u32, u32)>, Malformed> {
     let mut ranges = Vec::new();
     scanner.expect(b'[')?;
     while !scanner.take(b']') {
         if !ranges.is_empty() {
             scanner.expect(b',')?;
         }
-        ranges.push(object(scanner, walk)?);
+        ranges.push(object(scanner, |scanner| skip_item(scanner, walk))?);
     }
     Ok(ranges)
 }
 
-/// Passes over an object and tells where it lies.
-fn object(scanner: &mut Scanner<'_>, walk: &mut Walk) -> Result<(u32, u32), Malformed> {
+/// Passes over an object by `skip` and tells where it lies.
+fn object(
+    scanner: &mut Scanner<'_>,
+    skip: impl FnOnce(&mut Scanner<'_>) -> Result<(), Malformed>,
+) -> Result<(u32, u32), Malformed> {
     if scanner.peek() != Some(b'{') {
         return Err(Malformed);
     }
     let start = scanner.position();
-    scanner.skip_value(walk)?;
+    skip(scanner)?;
     Ok((offset(start), offset(scanner.position())))
 }
 
@@ -164,7 +192,7 @@ fn key(scanner: &mut Scanner<'_>, walk: &mut Walk) -> Result<Option<String>, Mal
         return Ok(None);
     }
     let before = *scanner;
-    object(scanner, walk)?;
+    object(scanner, |scanner| scanner.skip_value(walk))?;
     let mut inside = before;
     if inside.take(b'{') && inside.take(b'}') {
         return Ok(None);

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::attribute::{Item, item_json};
 use super::fault::{Fault, Private};
-use super::raw_reply::RawReply;
+use super::raw_reply::{Body, RawReply};
 use super::request::Request;
 
 /// Where a page begins, and how many items may be read for it.
@@ -39,7 +39,7 @@ pub(super) async fn scan(
     request: &Request,
     (segment, total_segments): (i32, i32),
     from: From,
-) -> Result<Bytes, Fault> {
+) -> Result<Body, Fault> {
     let raw = RawReply::default();
     let private = from.private();
     let sent = client
@@ -60,7 +60,7 @@ pub(super) async fn scan(
         .send()
         .await
         .map_err(|error| Fault::of(error, private))?;
-    bytes_or(&raw, || {
+    body_or(&raw, || {
         let units = sent.consumed_capacity().and_then(|consumed| consumed.capacity_units());
         let counts = (sent.count(), sent.scanned_count());
         page_json(sent.items(), counts, sent.last_evaluated_key(), units)
@@ -68,7 +68,7 @@ pub(super) async fn scan(
 }
 
 /// A page of a Query.
-pub(super) async fn query(client: &Client, request: &Request, from: From) -> Result<Bytes, Fault> {
+pub(super) async fn query(client: &Client, request: &Request, from: From) -> Result<Body, Fault> {
     let raw = RawReply::default();
     let private = from.private();
     let sent = client
@@ -89,7 +89,7 @@ pub(super) async fn query(client: &Client, request: &Request, from: From) -> Res
         .send()
         .await
         .map_err(|error| Fault::of(error, private))?;
-    bytes_or(&raw, || {
+    body_or(&raw, || {
         let units = sent.consumed_capacity().and_then(|consumed| consumed.capacity_units());
         let counts = (sent.count(), sent.scanned_count());
         page_json(sent.items(), counts, sent.last_evaluated_key(), units)
@@ -97,7 +97,7 @@ pub(super) async fn query(client: &Client, request: &Request, from: From) -> Res
 }
 
 /// The item with `key`, strongly consistent.
-pub(super) async fn get_item(client: &Client, table: &str, key: Item) -> Result<Bytes, Fault> {
+pub(super) async fn get_item(client: &Client, table: &str, key: Item) -> Result<Body, Fault> {
     let raw = RawReply::default();
     let sent = client
         .get_item()
@@ -109,21 +109,21 @@ pub(super) async fn get_item(client: &Client, table: &str, key: Item) -> Result<
         .send()
         .await
         .map_err(|error| Fault::of(error, Private::Items))?;
-    bytes_or(&raw, || match sent.item() {
+    body_or(&raw, || match sent.item() {
         Some(item) => json!({ "Item": item_json(item) }),
         None => json!({}),
     })
 }
 
 /// The body as it came; made again from what the SDK decoded, should it have decoded it.
-fn bytes_or(raw: &RawReply, decoded: impl FnOnce() -> Value) -> Result<Bytes, Fault> {
+fn body_or(raw: &RawReply, decoded: impl FnOnce() -> Value) -> Result<Body, Fault> {
     static WARNING: Once = Once::new();
-    let bytes = raw.bytes().map_err(|_| Fault::of_reply("the reply's checksum is wrong"))?;
-    Ok(bytes.unwrap_or_else(|| {
+    let body = raw.body().map_err(|_| Fault::of_reply("the reply's checksum is wrong"))?;
+    Ok(body.unwrap_or_else(|| {
         WARNING.call_once(|| {
             tracing::warn!("this SDK decodes replies itself: reading goes on, many times slower");
         });
-        Bytes::from(decoded().to_string())
+        Body { bytes: Bytes::from(decoded().to_string()), verified: false }
     }))
 }
 

@@ -19,7 +19,7 @@ pub async fn get_item(connection: &Connection, table: &str, key: Item) -> Result
     let call = |client| {
         let key = key.clone();
         async move {
-            let bytes = calls::get_item(&client, table, key).await?;
+            let bytes = calls::get_item(&client, table, key).await?.bytes;
             let range = dynamodb_item_reply(&bytes).map_err(Fault::of_reply)?;
             Ok(range.map(|(start, end)| bytes.slice(start as usize..end as usize)))
         }

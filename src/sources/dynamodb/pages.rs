@@ -15,7 +15,7 @@ use super::connection::Connection;
 use super::fault::Fault;
 use super::request::Request;
 use super::throttle::Reader;
-use crate::decode::{DynamodbReply, dynamodb_reply};
+use crate::decode::{DynamodbReply, dynamodb_reply, verified_dynamodb_reply};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::model::{PageContent, Part, Position, RawFormat, RawPage, Split, SplitId};
 use crate::sources::pages::foreign;
@@ -132,15 +132,16 @@ impl Pages {
         };
         let limit = [affordable, self.request.page_items].into_iter().flatten().min();
         let from = From { start_key, limit };
-        let bytes = match self.segment {
+        let body = match self.segment {
             Some(segment) => calls::scan(&client, &self.request, segment, from).await?,
             None => calls::query(&client, &self.request, from).await?,
         };
-        let reply = dynamodb_reply(&bytes).map_err(Fault::of_reply)?;
+        let read = if body.verified { verified_dynamodb_reply } else { dynamodb_reply };
+        let reply = read(&body.bytes).map_err(Fault::of_reply)?;
         if let Some(budget) = &self.budget {
             budget.spend(reply.consumed_milli_units, reply.scanned_count);
         }
-        Ok((bytes, reply))
+        Ok((body.bytes, reply))
     }
 }
 

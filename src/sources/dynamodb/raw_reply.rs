@@ -23,12 +23,20 @@ const CRC32_HEADER: &str = "x-amz-crc32";
 
 /// Where the body of one reply is put.
 #[derive(Debug, Clone, Default)]
-pub(super) struct RawReply(Arc<OnceLock<Body>>);
+pub(super) struct RawReply(Arc<OnceLock<Stated>>);
 
 #[derive(Debug)]
-struct Body {
+struct Stated {
     bytes: Bytes,
-    stated_crc32: Option<u32>,
+    crc32: Option<u32>,
+}
+
+/// The body of a reply.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub bytes: Bytes,
+    /// Whether a checksum has shown that they are the bytes the service sent.
+    pub verified: bool,
 }
 
 /// The bytes of a reply are not those that the service sent.
@@ -44,11 +52,11 @@ impl RawReply {
 
     /// The body, once the call has succeeded; none when the SDK took no notice of the interceptor
     /// and decoded the reply itself.
-    pub(super) fn bytes(&self) -> Result<Option<Bytes>, WrongChecksum> {
-        let Some(body) = self.0.get() else { return Ok(None) };
-        match body.stated_crc32 {
-            Some(stated) if stated != crc32fast::hash(&body.bytes) => Err(WrongChecksum),
-            _ => Ok(Some(body.bytes.clone())),
+    pub(super) fn body(&self) -> Result<Option<Body>, WrongChecksum> {
+        let Some(Stated { bytes, crc32 }) = self.0.get() else { return Ok(None) };
+        match crc32 {
+            Some(stated) if *stated != crc32fast::hash(bytes) => Err(WrongChecksum),
+            _ => Ok(Some(Body { bytes: bytes.clone(), verified: crc32.is_some() })),
         }
     }
 }
@@ -88,8 +96,8 @@ impl DeserializeResponse for TakeBody {
     ) -> Result<Output, OrchestratorError<ErasedError>> {
         let body = response.body().bytes();
         let bytes = body.ok_or_else(|| OrchestratorError::other("the body is not in memory"))?;
-        let stated_crc32 = response.headers().get(CRC32_HEADER).and_then(|crc| crc.parse().ok());
-        let body = Body { bytes: Bytes::copy_from_slice(bytes), stated_crc32 };
+        let crc32 = response.headers().get(CRC32_HEADER).and_then(|crc| crc.parse().ok());
+        let body = Stated { bytes: Bytes::copy_from_slice(bytes), crc32 };
         // A call is one attempt: the place is free.
         let _ = self.reply.0.set(body);
         Ok((self.empty)())

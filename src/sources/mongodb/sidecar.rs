@@ -78,7 +78,7 @@ pub(super) async fn check_metadata(folder: &Folder, file: &str) -> Result<()> {
 }
 
 fn inflate(name: &str, stored: &mut Bytes) -> Result<Vec<u8>> {
-    let (mut inflater, mut json) = (Inflater::new(), Vec::new());
+    let (mut inflater, mut json) = (Inflater::new(stored.len() as u64), Vec::new());
     let mut inflate = || {
         while !stored.is_empty() {
             inflater.inflate(stored, &mut json)?;

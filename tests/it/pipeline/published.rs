@@ -124,8 +124,15 @@ fn bytes_do_not_depend_on_threads_memory_or_how_the_source_is_cut() {
     rows.extend(orders(2500..4000, SECOND_DAY));
     let mut seen = None;
     for (threads, memory_bytes, lines_a_file) in
-        // The last one has so many runs that they are merged in several passes.
-        [(1, 64 << 20, 4500), (2, 512 << 20, 700), (4, 64 << 20, 97), (3, 64 << 20, 15)]
+        // The second one is a single file of several pages. The last one has so many runs that they
+        // are merged in several passes.
+        [
+            (1, 64 << 20, 4500),
+            (4, 64 << 20, 4500),
+            (2, 512 << 20, 700),
+            (4, 64 << 20, 97),
+            (3, 64 << 20, 15),
+        ]
     {
         let place = Place::new();
         let files: Vec<Vec<String>> = rows.chunks(lines_a_file).map(<[String]>::to_vec).collect();
@@ -136,6 +143,24 @@ fn bytes_do_not_depend_on_threads_memory_or_how_the_source_is_cut() {
         let files = fingerprints(&summary);
         assert_eq!(seen.get_or_insert_with(|| files.clone()), &files);
     }
+}
+
+/// With a small budget the file is too large to be inflated at once.
+#[test]
+fn bytes_do_not_depend_on_how_a_file_is_inflated() {
+    let contract = contract("exported_orders");
+    let text = format!(r#"{{"S":"{}"}}"#, "x".repeat(3_000));
+    let rows = orders(0..4000, &[("not_of_the_contract", &text)]);
+    assert!(rows.iter().map(String::len).sum::<usize>() > 8 << 20);
+    let [at_once, step_by_step] = [512 << 20, 64 << 20].map(|memory_bytes| {
+        let place = Place::new();
+        write_export(&place.path("export"), std::slice::from_ref(&rows));
+        let plan = Plan { threads: 2, memory_bytes, ..place.plan(&contract) };
+        let summary = run(&plan).unwrap();
+        assert_eq!(summary.ledger.run.written, 4000);
+        fingerprints(&summary)
+    });
+    assert_eq!(at_once, step_by_step);
 }
 
 #[test]

@@ -47,7 +47,11 @@ async fn open_with(
     slice: Option<&Slice>,
 ) -> Result<LiveCollection> {
     let aws = AwsOptions::default();
-    mongodb::open_collection(spec, ReadContext { contract, slice, aws: &aws, threads: 2 }).await
+    mongodb::open_collection(
+        spec,
+        ReadContext { contract, slice, aws: &aws, threads: 2, whole_file_bytes: 0 },
+    )
+    .await
 }
 
 async fn open(spec: &MongodbCollection) -> LiveCollection {

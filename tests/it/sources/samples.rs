@@ -60,7 +60,13 @@ fn spec(format: Format, location: &Path) -> SourceSpec {
 async fn read(spec: &SourceSpec) -> (SourceSummary, Vec<(String, Vec<u8>)>) {
     let contract = crate::pipeline::harness::contract("exported_orders");
     let aws = AwsOptions::default();
-    let context = ReadContext { contract: &contract, slice: None, aws: &aws, threads: 1 };
+    let context = ReadContext {
+        contract: &contract,
+        slice: None,
+        aws: &aws,
+        threads: 1,
+        whole_file_bytes: 0,
+    };
     let source = open(spec, context).await.unwrap();
     let (plan, pages) = read_all(source.as_ref()).await.unwrap();
     let names = plan.splits.iter().map(|split| split.name.clone());

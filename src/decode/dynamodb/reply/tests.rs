@@ -50,7 +50,9 @@ fn an_empty_page_with_a_key_goes_on() {
 fn a_count_that_is_another_is_refused() {
     for count in [r#""Count":1"#, r#""Count":3"#, r#""ScannedCount":2"#] {
         let json = format!(r#"{{"Items":[{{}},{{}}],{count}}}"#);
-        assert_eq!(dynamodb_reply(json.as_bytes()), Err(BadReply::WrongCount), "{count}");
+        for read in [dynamodb_reply, verified_dynamodb_reply] {
+            assert_eq!(read(json.as_bytes()), Err(BadReply::WrongCount), "{count}");
+        }
     }
 }
 
@@ -73,7 +75,9 @@ fn what_is_no_such_reply_is_refused() {
         r#"{"Items":[],"Count":0,"ConsumedCapacity":{"CapacityUnits":-1}}"#,
         r#"{"Items":[],"Count":0} {}"#,
     ] {
-        assert_eq!(dynamodb_reply(json.as_bytes()), Err(BadReply::Malformed), "{json}");
+        for read in [dynamodb_reply, verified_dynamodb_reply] {
+            assert_eq!(read(json.as_bytes()), Err(BadReply::Malformed), "{json}");
+        }
     }
 }
 
@@ -109,6 +113,7 @@ fn depth_is_no_crash() {
     let deep = r#"{"M":{"a":"#.repeat(50_000);
     let json = format!(r#"{{"Items":[{{"a":{deep}1{}}}],"Count":1}}"#, "}}".repeat(50_000));
     assert_eq!(dynamodb_reply(json.as_bytes()).unwrap().items.len(), 1);
+    assert_eq!(verified_dynamodb_reply(json.as_bytes()), dynamodb_reply(json.as_bytes()));
 }
 
 fn attribute() -> impl Strategy<Value = Value> {
@@ -161,6 +166,7 @@ proptest! {
         let json = if pretty { serde_json::to_vec_pretty(&reply) } else { serde_json::to_vec(&reply) };
         let json = json.unwrap();
         let read = dynamodb_reply(&json).unwrap();
+        prop_assert_eq!(&verified_dynamodb_reply(&json).unwrap(), &read);
         prop_assert_eq!(&Value::from(items_of(&json, &read)), &reply["Items"]);
         prop_assert_eq!(json!(read.scanned_count), reply["ScannedCount"].clone());
         let units = reply["ConsumedCapacity"]["CapacityUnits"].as_f64().unwrap();
@@ -175,6 +181,7 @@ proptest! {
         let json = serde_json::to_vec(&reply).unwrap();
         for end in 0..json.len() {
             prop_assert!(dynamodb_reply(&json[..end]).is_err(), "cut at {}", end);
+            prop_assert!(verified_dynamodb_reply(&json[..end]).is_err(), "cut at {}", end);
         }
     }
 
@@ -186,6 +193,12 @@ proptest! {
         *at.get_mut(&mut json) = byte;
         if serde_json::from_slice::<Value>(&json).is_err_and(|e| !e.to_string().starts_with("number out of range")) {
             prop_assert!(dynamodb_reply(&json).is_err());
+            // What is not refused here is refused as a row: no damage is passed over.
+            if let Ok(read) = verified_dynamodb_reply(&json) {
+                let item = |(start, end): &(u32, u32)| &json[*start as usize..*end as usize];
+                let is_json = |range| serde_json::from_slice::<Value>(item(range)).is_ok();
+                prop_assert!(!read.items.iter().all(is_json));
+            }
         }
     }
 }

@@ -19,9 +19,9 @@ use super::super::canned::{Canned, Service, ok, refused};
 use super::super::raw_reply::TakeBody;
 use super::*;
 use crate::catalog::load_contract;
-use crate::decode::{Decoder, dynamodb_reply};
+use crate::decode::{Decoder, dynamodb_reply, verified_dynamodb_reply};
 use crate::error::ErrorKind;
-use crate::model::{Batch, PageContent, RawFormat, RawPage, SplitId};
+use crate::model::{Batch, PageContent, RawFormat, RawPage, ReasonCode, SplitId};
 
 /// As no serialiser would write it.
 const PAGE: &str = r#"{ "Items":[ {"b":{"N":"1.50"},"a":{"S":"é"}} , {"a" : {"BOOL":true}}],"Count":2 ,"ScannedCount":4,
@@ -31,7 +31,7 @@ fn request() -> Request {
     Request { table: "orders".to_owned(), ..Request::default() }
 }
 
-async fn scan_page(reply: Canned) -> Result<Bytes, Fault> {
+async fn scan_page(reply: Canned) -> Result<Body, Fault> {
     scan(&Service::new([reply]).client(), &request(), (0, 1), From::default()).await
 }
 
@@ -43,13 +43,13 @@ async fn fault_of(reply: Canned, start_key: Option<Item>) -> Fault {
 /// Fails when an SDK no longer hands over the body: reading would go on, many times slower.
 #[tokio::test]
 async fn the_body_is_taken_as_it_came() {
-    assert_eq!(scan_page(ok(PAGE)).await.unwrap(), PAGE);
+    assert_eq!(scan_page(ok(PAGE)).await.unwrap().bytes, PAGE);
     let client = Service::new([ok(PAGE)]).client();
     let request = Request { key_condition: Some("a = :a".to_owned()), ..request() };
-    assert_eq!(query(&client, &request, From::default()).await.unwrap(), PAGE);
+    assert_eq!(query(&client, &request, From::default()).await.unwrap().bytes, PAGE);
     let item = r#"{ "Item":{"a":{"S":"x"}} }"#;
     let client = Service::new([ok(item)]).client();
-    assert_eq!(get_item(&client, "orders", Item::new()).await.unwrap(), item);
+    assert_eq!(get_item(&client, "orders", Item::new()).await.unwrap().bytes, item);
 }
 
 #[tokio::test]
@@ -94,9 +94,11 @@ impl Intercept for Deaf {
 #[tokio::test]
 async fn with_an_sdk_that_keeps_the_body_to_itself_no_row_is_lost_and_parquet_is_the_same() {
     let page = page_of_the_samples();
-    let came = scan_page(ok(&page)).await.unwrap();
+    let came = scan_page(ok(&page)).await.unwrap().bytes;
     let deaf = Service::new([ok(&page)]).client().config().to_builder().interceptor(Deaf).build();
     let made = scan(&Client::from_conf(deaf), &request(), (0, 1), From::default()).await.unwrap();
+    assert!(!made.verified, "what was made again has no checksum");
+    let made = made.bytes;
     assert_eq!(came, page);
     assert_ne!(made, page, "the SDK was to decode this page");
 
@@ -126,11 +128,15 @@ fn page_of_the_samples() -> String {
 }
 
 fn decoded(bytes: Bytes) -> Batch {
+    let ranges = dynamodb_reply(&bytes).unwrap().items;
+    decoded_rows(bytes, ranges)
+}
+
+fn decoded_rows(bytes: Bytes, ranges: Vec<(u32, u32)>) -> Batch {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let contract = load_contract(&root.join("schemas/exported_orders/v1.odcs.yaml")).unwrap();
     let format = RawFormat::DynamodbItem;
-    let content =
-        PageContent::Embedded { format, ranges: dynamodb_reply(&bytes).unwrap().items, bytes };
+    let content = PageContent::Embedded { format, ranges, bytes };
     let page = RawPage { split: SplitId(0), first_row: 0, offset_bytes: 0, content, resume: None };
     Decoder::new(&contract, format).decode(&page)
 }
@@ -145,7 +151,8 @@ fn parquet_of(columns: &RecordBatch) -> Vec<u8> {
 async fn a_wrong_checksum_is_a_passing_fault() {
     let with = |crc32| Canned::Reply { status: 200, body: PAGE.to_owned(), crc32: Some(crc32) };
     let right = crc32fast::hash(PAGE.as_bytes());
-    assert!(scan_page(with(right)).await.is_ok());
+    assert!(scan_page(with(right)).await.unwrap().verified);
+    assert!(!scan_page(ok(PAGE)).await.unwrap().verified);
     assert!(matches!(scan_page(with(right ^ 1)).await, Err(Fault::Passing(_))));
 }
 
@@ -201,4 +208,28 @@ async fn the_service_does_not_get_to_quote_a_key() {
     let expression = "Invalid FilterExpression: Syntax error; token: \\\"==\\\"";
     assert!(shown(expression, Some(key)).await.contains("Syntax error"));
     assert!(shown("No such index: by_day", None).await.contains("by_day"));
+}
+
+#[tokio::test]
+async fn an_item_that_was_sent_and_is_not_json_is_a_refused_row_among_the_others() {
+    let page = page_of_the_samples();
+    let name = page.match_indices(r#""order_id":"#).nth(7).unwrap();
+    let colon = name.0 + name.1.len() - 1;
+    let mut body = page.clone();
+    body.replace_range(colon..=colon, ";");
+    let crc32 = Some(crc32fast::hash(body.as_bytes()));
+    let sent = scan_page(Canned::Reply { status: 200, body, crc32 }).await.unwrap();
+    assert!(dynamodb_reply(&sent.bytes).is_err(), "without a checksum it may be damage");
+
+    let ranges = verified_dynamodb_reply(&sent.bytes).unwrap().items;
+    let (found, good) = (decoded_rows(sent.bytes, ranges), decoded(Bytes::from(page)));
+    assert_eq!(found.num_rows(), good.num_rows());
+    let of = |batch: &Batch, row: u32| {
+        let reasons = batch.reasons.iter().filter(|reason| reason.row == row);
+        reasons.map(|reason| reason.reason.code).collect::<Vec<_>>()
+    };
+    for row in 0..u32::try_from(good.num_rows()).unwrap() {
+        let wanted = if row == 7 { vec![ReasonCode::RowMalformed] } else { of(&good, row) };
+        assert_eq!(of(&found, row), wanted, "row {row}");
+    }
 }

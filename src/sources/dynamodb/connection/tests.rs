@@ -18,7 +18,7 @@ async fn ask(service: &Service, patience: Duration) -> Result<bytes::Bytes> {
     let connection = service.connection(patience).await;
     let request = &request;
     let call = |client: Client| async move {
-        calls::scan(&client, request, (0, 1), From::default()).await
+        Ok(calls::scan(&client, request, (0, 1), From::default()).await?.bytes)
     };
     connection.ask("could not read a table", call).await
 }
@@ -89,7 +89,7 @@ async fn missing_credentials_are_no_passing_fault() {
     let request = Request { table: "orders".to_owned(), ..Request::default() };
     let request = &request;
     let call = |client: Client| async move {
-        calls::scan(&client, request, (0, 1), From::default()).await
+        Ok(calls::scan(&client, request, (0, 1), From::default()).await?.bytes)
     };
     let error = connection.ask("could not read a table", call).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Permission);

@@ -57,7 +57,8 @@ async fn connection(url: &str, patience: Duration) -> Arc<Connection> {
 /// Opens `spec` at `url`, which may be a proxy.
 async fn open_at(url: &str, spec: &DynamodbTable, slice: Option<&Slice>) -> Result<LiveTable> {
     let (contract, aws) = (contract(), AwsOptions::default());
-    let context = ReadContext { contract: &contract, slice, aws: &aws, threads: 2 };
+    let context =
+        ReadContext { contract: &contract, slice, aws: &aws, threads: 2, whole_file_bytes: 0 };
     LiveTable::new(connection(url, spec.patience).await, spec, context)
 }
 
