@@ -59,7 +59,11 @@ fn columns_side_by_side_give_the_bytes_of_one_thread() {
     for row_group_bytes in [500, 3_000, 9_000, 20_000, 40_000, 1 << 30] {
         let properties = written_by(&contract, &all.schema(), row_group_bytes);
         let mut writer = ArrowWriter::try_new(vec![], all.schema(), Some(properties)).unwrap();
-        granules.iter().for_each(|rows| writer.write(rows).unwrap());
+        let mut size = |rows| {
+            writer.write(rows).unwrap();
+            (writer.bytes_written() + writer.in_progress_size()) as u64
+        };
+        let sizes: Vec<u64> = granules.iter().map(&mut size).collect();
         let metadata = writer.finish().unwrap();
         let (last, full) = metadata.row_groups().split_last().unwrap();
         splits_a_granule |= full.iter().any(|group| group.num_rows() % 1_024 != 0);
@@ -68,14 +72,19 @@ fn columns_side_by_side_give_the_bytes_of_one_thread() {
         for threads in [1, 2, 7] {
             let workers = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let written = workers.install(|| encode(&contract, &granules, row_group_bytes));
-            assert!(written == *expected, "{row_group_bytes} bytes, {threads} threads");
+            assert!(written.0 == *expected, "{row_group_bytes} bytes, {threads} threads");
+            assert_eq!(written.1, sizes, "{row_group_bytes} bytes, {threads} threads");
         }
     }
     assert!(splits_a_granule, "row groups that end with a granule prove little");
 }
 
-/// The file as it lies in the store; sizes must be right while it is written.
-fn encode(contract: &Contract, granules: &[RecordBatch], row_group_bytes: u64) -> Vec<u8> {
+/// The file as it lies in the store, and the sizes it had after each granule.
+fn encode(
+    contract: &Contract,
+    granules: &[RecordBatch],
+    row_group_bytes: u64,
+) -> (Vec<u8>, Vec<u64>) {
     let runtime = Runtime::new().unwrap();
     let destination = Destination {
         store: Arc::new(InMemory::new()),
@@ -92,16 +101,15 @@ fn encode(contract: &Contract, granules: &[RecordBatch], row_group_bytes: u64) -
         row_group_bytes,
     )
     .unwrap();
-    let mut size_bytes = 0;
-    for rows in granules {
+    let mut size = |rows| {
         encoder.write(rows).unwrap();
-        assert!(encoder.size_bytes() > size_bytes);
-        size_bytes = encoder.size_bytes();
-    }
+        encoder.size_bytes()
+    };
+    let sizes = granules.iter().map(&mut size).collect();
     let uploaded = encoder.close().unwrap();
     let object = crate::storage::below(&destination.root, PATH);
     let stored = destination.store.get(&object);
     let bytes = runtime.block_on(async { stored.await.unwrap().bytes().await.unwrap() });
     assert_eq!(bytes.len() as u64, uploaded.bytes);
-    bytes.to_vec()
+    (bytes.to_vec(), sizes)
 }
