@@ -22,6 +22,7 @@ use crate::transform::Steps;
 use super::budget;
 use super::intake::Intake;
 use super::live;
+use super::queue;
 use super::route::{ExclusionNames, Routed, route};
 use super::spill::{Spill, SpillRules};
 
@@ -75,25 +76,16 @@ pub(super) fn extract(
 impl<'a> Extraction<'a> {
     /// Reads as many files side by side as there are workers.
     fn files(&self, files: &[&Split]) -> Result<Vec<Checkpoint>> {
-        let workers = self.plan.threads.max(1).min(files.len());
-        let (next, at_work) = (AtomicUsize::new(0), AtomicUsize::new(workers));
-        // Not an item for each file: a thread that waits for a part of one would begin another.
-        let one_after_another = |_| {
-            let mut checkpoints = Vec::new();
-            while let Some(split) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let checkpoint = self.file(split, &at_work);
-                checkpoints
-                    .push(checkpoint.inspect_err(|_| next.store(files.len(), Ordering::Relaxed))?);
-            }
-            at_work.fetch_sub(1, Ordering::Relaxed);
-            Ok(checkpoints)
-        };
-        let read = (0..workers).into_par_iter().with_max_len(1).map(one_after_another);
-        Ok(read.collect::<Result<Vec<_>>>()?.concat())
+        let unread = AtomicUsize::new(files.len());
+        queue::each(files, self.plan.threads.max(1), |split| {
+            let checkpoint = self.file(split, &unread)?;
+            unread.fetch_sub(1, Ordering::Relaxed);
+            Ok(checkpoint)
+        })
     }
 
-    /// Reads one file. `at_work` is how many workers have one.
-    fn file(&self, split: &Split, at_work: &AtomicUsize) -> Result<Checkpoint> {
+    /// Reads one file, of those of which `unread` are not at their end.
+    fn file(&self, split: &Split, unread: &AtomicUsize) -> Result<Checkpoint> {
         if let Some(checkpoint) = self.load(split)? {
             self.split_done();
             self.progress.bytes_done.fetch_add(split.bytes, Ordering::Relaxed);
@@ -107,7 +99,7 @@ impl<'a> Extraction<'a> {
                 return Err(super::interrupted());
             }
             // One for each worker that would have nothing to do without it.
-            let at_once = (self.plan.threads / at_work.load(Ordering::Relaxed).max(1)).max(1);
+            let at_once = (self.plan.threads / unread.load(Ordering::Relaxed).max(1)).max(1);
             let next = pages.by_ref().take(at_once).try_collect();
             self.runtime.block_on(next)
         })?;
