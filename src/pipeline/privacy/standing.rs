@@ -77,33 +77,31 @@ pub(in crate::pipeline) fn require_no_less_taken<'r>(
             continue;
         }
         let standing = record.privacy.as_ref();
-        let (message, found, help) = if let Some(found) =
-            standing.and_then(|standing| weaker(contract, standing))
-        {
-            let message =
-                "the contract takes less of a person than the one that a day was published by";
-            let (field, why) = found;
-            (
-                message,
-                (field.to_owned(), why),
-                "use a contract that takes at least as much, at least as early",
-            )
-        } else if let Some(field) = other_pseudonym(contract, standing) {
-            let message = "a day was published without a pseudonym that the contract takes at once";
-            (message, (field, "its pseudonyms are of no domain that the day has"), PUBLISH_AGAIN)
-        } else {
-            continue;
-        };
+        let takes_less = standing.and_then(|standing| weaker(contract, standing));
+        let refusal =
+            takes_less.map(|(field, why)| (TAKES_LESS, field.to_owned(), why, TAKE_AS_MUCH));
+        let refusal = refusal.or_else(|| {
+            let field = other_pseudonym(contract, standing)?;
+            Some((LACKS_PSEUDONYM, field, OTHER_DOMAIN, PUBLISH_AGAIN))
+        });
+        let Some((message, field, why, help)) = refusal else { continue };
         return Err(Error::new(ErrorKind::Usage, message)
             .with("day", day)
             .with("commit", record.seq)
-            .with("field", found.0)
-            .with("why", found.1)
+            .with("field", field)
+            .with("why", why)
             .with("contract", contract.label())
             .with_help(help));
     }
     Ok(())
 }
+
+const TAKES_LESS: &str =
+    "the contract takes less of a person than the one that a day was published by";
+const TAKE_AS_MUCH: &str = "use a contract that takes at least as much, at least as early";
+const LACKS_PSEUDONYM: &str =
+    "a day was published without a pseudonym that the contract takes at once";
+const OTHER_DOMAIN: &str = "its pseudonyms are of no domain that the day has";
 
 /// What to do when a day cannot be written anew as it stands.
 pub(in crate::pipeline) const PUBLISH_AGAIN: &str =
