@@ -4,8 +4,9 @@
 
 use super::columns::{Context, FieldColumn};
 use super::compile::PathTree;
-use super::direct::{Place, Unusual};
-use super::key::Key;
+use super::direct::{Expected, Place, Scalar, Unusual};
+use super::key::{Key, Met};
+use super::piece::Piece;
 use super::value::{Malformed, Members, Slot, Text, Type, Value};
 use super::walk::Walk;
 use super::word::{HIGH, is_ascii_without_nul, zero_bytes};
@@ -16,8 +17,19 @@ const STRING: u8 = 0x02;
 const DOCUMENT: u8 = 0x03;
 const ARRAY: u8 = 0x04;
 
+/// Tags of types of fixed size.
+const BOOLEAN: u8 = 0x08;
+const DATE: u8 = 0x09;
+const NULL: u8 = 0x0a;
+const INT: u8 = 0x10;
+const LONG: u8 = 0x12;
+const DECIMAL: u8 = 0x13;
+
 /// The subtype that repeats its size before the data.
 const OLD_GENERIC: u8 = 2;
+
+/// Bytes that tell a size.
+const SIZE_BYTES: usize = 4;
 
 /// Bytes of the smallest document: its size and the closing NUL.
 const MIN_DOCUMENT_BYTES: usize = 5;
@@ -46,8 +58,7 @@ pub(super) fn read(
     columns: &mut [FieldColumn],
     cx: &mut Context,
 ) -> Result<(), Unusual> {
-    let mut row = Unread { cursor: Cursor { rest: elements_of(row)?, is_row: false }, tag: 0 };
-    tree.read(&mut row, columns, 1, cx)
+    tree.read(Unread::inside(elements_of(row)?, &[]), columns, 1, cx).map(drop)
 }
 
 /// Checks the elements of a value to the last byte, however deep, and counts what limits speak
@@ -167,10 +178,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes the name of the next element if it and its NUL are `key`, and gives the type.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every name of every row comes here")]
     fn take_key(&mut self, key: &Key) -> Option<u8> {
         let (tag, rest) = self.rest.split_first()?;
-        self.rest = key.strip(rest)?;
+        self.rest = key.strip(rest)?.1;
         Some(*tag)
     }
 
@@ -197,15 +209,15 @@ impl<'a> Cursor<'a> {
             STRING => (Type::String, self.string()?),
             DOCUMENT => (Type::Object, self.document()?),
             ARRAY => (Type::Array, self.document()?),
-            0x08 => match self.take(1)? {
+            BOOLEAN => match self.take(1)? {
                 boolean @ [0 | 1] => (Type::BsonBool, boolean),
                 _ => return Err(Malformed),
             },
-            0x09 => (Type::Date, self.take(8)?),
-            0x0a => (Type::BsonNull, self.take(0)?),
-            0x10 => (Type::Int, self.take(4)?),
-            0x12 => (Type::Long, self.take(8)?),
-            0x13 => (Type::Decimal, self.take(16)?),
+            DATE => (Type::Date, self.take(8)?),
+            NULL => (Type::BsonNull, self.take(0)?),
+            INT => (Type::Int, self.take(4)?),
+            LONG => (Type::Long, self.take(8)?),
+            DECIMAL => (Type::Decimal, self.take(16)?),
             _ => return self.rare_value(tag),
         };
         Ok(Value::new(ty, bytes))
@@ -305,41 +317,48 @@ impl<'a> Cursor<'a> {
 
 /// A place among elements that are read for the first time, before the value of the one whose name
 /// was taken.
+#[derive(Clone, Copy)]
 struct Unread<'a> {
     cursor: Cursor<'a>,
     /// Type of that value.
     tag: u8,
+    /// What follows the document that the elements are of.
+    behind: &'a [u8],
 }
 
 impl<'a> Unread<'a> {
-    fn open(&mut self, tag: u8) -> Result<Option<Self>, Unusual> {
-        if self.tag != tag {
-            return Ok(None);
-        }
-        let cursor = Cursor { rest: self.cursor.document()?, is_row: false };
-        Ok(Some(Self { cursor, tag: 0 }))
+    fn inside(elements: &'a [u8], behind: &'a [u8]) -> Self {
+        Self { cursor: Cursor { rest: elements, is_row: false }, tag: 0, behind }
+    }
+
+    #[inline]
+    fn take_chunk<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (chunk, rest) = self.cursor.rest.split_first_chunk()?;
+        self.cursor.rest = rest;
+        Some(*chunk)
     }
 }
 
 impl<'a> Place<'a> for Unread<'a> {
     const LIST: Type = Type::Array;
+    const HAS_SCALARS: bool = true;
 
     #[inline]
-    fn take_end(&mut self) -> bool {
-        self.cursor.rest.is_empty()
+    fn take_member(&mut self) -> Result<bool, Unusual> {
+        Ok(!self.cursor.rest.is_empty())
     }
 
-    #[inline]
-    fn take_key(&mut self, key: &Key) -> bool {
-        let Some(tag) = self.cursor.take_key(key) else { return false };
-        self.tag = tag;
-        true
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every name of every row comes here")]
+    fn take_key(&mut self, key: &Key) -> Option<Met> {
+        self.tag = self.cursor.take_key(key)?;
+        Some(Met::Name)
     }
 
-    fn take_name(&mut self) -> Result<Option<Text<'a>>, Unusual> {
-        let Some((tag, rest)) = self.cursor.rest.split_first() else { return Ok(None) };
+    fn take_name(&mut self) -> Result<Text<'a>, Unusual> {
+        let (tag, rest) = self.cursor.rest.split_first().ok_or(Unusual)?;
         (self.tag, self.cursor.rest) = (*tag, rest);
-        Ok(Some(self.cursor.cstring()?))
+        Ok(self.cursor.cstring()?)
     }
 
     #[inline]
@@ -349,49 +368,70 @@ impl<'a> Place<'a> for Unread<'a> {
             (self.tag, self.cursor.rest) = (*tag, rest);
             return Ok(true);
         }
-        Ok(self.take_name()?.is_some())
+        if self.cursor.rest.is_empty() {
+            return Ok(false);
+        }
+        self.take_name().map(|_| true)
     }
 
-    #[inline]
-    fn take_text(&mut self) -> Option<&'a [u8]> {
-        if self.tag != STRING {
+    /// Nothing: the type stands before the name.
+    fn take_opening(&mut self, _: Expected) -> Met {
+        Met::Name
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every text of every row comes here")]
+    fn take_piece(&mut self, _: Met, expected: Expected) -> Option<Piece<'a>> {
+        if expected != Expected::Text || self.tag != STRING {
             return None;
         }
         let mut behind = self.cursor;
         let text = behind.string().ok().filter(|text| is_ascii_without_nul(text))?;
+        let piece = Piece::new(self.cursor.rest.get(SIZE_BYTES..)?, text.len())?;
         self.cursor = behind;
-        Some(text)
+        Some(piece)
     }
 
     #[inline]
-    fn take_number(&mut self) -> Option<&'a [u8]> {
-        None
+    fn take_null(&mut self) -> bool {
+        self.tag == NULL
     }
 
     #[inline]
-    fn take_boolean(&mut self) -> Option<bool> {
-        None
+    fn take_scalar(&mut self) -> Option<Scalar> {
+        Some(match self.tag {
+            BOOLEAN => Scalar::Boolean(match self.take_chunk()? {
+                [0] => false,
+                [1] => true,
+                _ => return None,
+            }),
+            DATE => Scalar::Millis(i64::from_le_bytes(self.take_chunk()?)),
+            INT => Scalar::Integer(i32::from_le_bytes(self.take_chunk()?).into()),
+            LONG => Scalar::Integer(i64::from_le_bytes(self.take_chunk()?)),
+            DECIMAL => Scalar::Decimal128(u128::from_le_bytes(self.take_chunk()?)),
+            _ => return None,
+        })
     }
 
-    #[inline]
-    fn take_value(&mut self, walk: &mut Walk) -> Result<Value<'a>, Unusual> {
+    fn take_value(&mut self, _: Met, _: Expected, walk: &mut Walk) -> Result<Value<'a>, Unusual> {
         let value = self.cursor.value(self.tag)?;
         look_through(value, walk)?;
         Ok(value)
     }
 
     #[inline]
-    fn open_object(&mut self) -> Result<Option<Self>, Unusual> {
-        self.open(DOCUMENT)
+    fn open(mut self, _: Met, expected: Expected) -> Result<Option<Self>, Unusual> {
+        let tag = if expected == Expected::List { ARRAY } else { DOCUMENT };
+        if self.tag != tag {
+            return Ok(None);
+        }
+        let elements = self.cursor.document()?;
+        Ok(Some(Self::inside(elements, self.cursor.rest)))
     }
 
     #[inline]
-    fn open_list(&mut self) -> Result<Option<Self>, Unusual> {
-        self.open(ARRAY)
-    }
-
-    /// The document was taken whole when it was opened.
-    fn close(&mut self, _: Self) -> Result<(), Unusual> {
+    fn close(&mut self, inside: Self) -> Result<(), Unusual> {
+        self.cursor.rest = inside.behind;
         Ok(())
     }
 }

@@ -4,6 +4,8 @@
 
 use crate::model::ReasonCode;
 
+use super::word::{HIGH, ONES};
+
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
 const MICROS_PER_DAY: i64 = 24 * 60 * MICROS_PER_MINUTE;
@@ -70,9 +72,14 @@ impl Reader<'_> {
     }
 
     fn date(&mut self) -> Option<i64> {
-        let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, rest @ ..] = self.0 else { return None };
+        let ([y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2], rest) = self.0.split_first_chunk()?
+        else {
+            return None;
+        };
         self.0 = rest;
-        days_since_1970(digits([*y1, *y2, *y3, *y4])?, digits([*m1, *m2])?, digits([*d1, *d2])?)
+        let [century, year, month, day] =
+            pairs([*y1, *y2, *y3, *y4, *m1, *m2, *d1, *d2])?.map(u32::from);
+        days_since_1970(century * 100 + year, month, day)
     }
 
     /// Takes `HH:MM`, and `:SS` when it is there: the seconds, and whether those were there.
@@ -128,6 +135,19 @@ impl Reader<'_> {
     }
 }
 
+/// The numbers that four pairs of digits spell.
+#[inline]
+fn pairs(digits: [u8; 8]) -> Option<[u8; 4]> {
+    let values = u64::from_le_bytes(digits).wrapping_sub(ONES * u64::from(b'0'));
+    // Of a byte above 9, the high bit is set: here, or when 0x76 is added.
+    if (values | values.wrapping_add(ONES * 0x76)) & HIGH != 0 {
+        return None;
+    }
+    // Tens stand below their ones: ten times the lower byte comes to the upper one.
+    let [_, a, _, b, _, c, _, d] = (values + ((values * 10) << 8)).to_le_bytes();
+    Some([a, b, c, d])
+}
+
 /// The number that digits spell.
 fn digits<const N: usize>(digits: [u8; N]) -> Option<i64> {
     let values = digits.map(|digit| digit.wrapping_sub(b'0'));
@@ -136,10 +156,10 @@ fn digits<const N: usize>(digits: [u8; N]) -> Option<i64> {
 }
 
 /// Days since 1970 of a day in the proleptic Gregorian calendar, if there is such a day.
-fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+fn days_since_1970(year: u32, month: u32, day: u32) -> Option<i64> {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let last = match month {
-        2 => 28 + i64::from(leap),
+        2 => 28 + u32::from(leap),
         4 | 6 | 9 | 11 => 30,
         1..=12 => 31,
         _ => return None,
@@ -147,12 +167,11 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=last).contains(&day) {
         return None;
     }
-    // Years begin in March, so that the leap day is the last; 719,468 days lie between
-    // 0000-03-01 and 1970-01-01.
-    let year = if month > 2 { year } else { year - 1 };
-    let month = (month + 9) % 12;
-    let before = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    Some(before + (month * 153 + 2) / 5 + day - 1 - 719_468)
+    // Years begin in March, so that the leap day is the last, and 400 years early, so that none is
+    // below zero; 719,468 + 146,097 days lie between -0400-03-01 and 1970-01-01.
+    let (year, month) = if month > 2 { (year + 400, month) } else { (year + 399, month + 12) };
+    let before = year * 1461 / 4 - year / 100 + year / 400;
+    Some(i64::from(before + (month * 153 - 457) / 5 + day - 1) - 719_468 - 146_097)
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use crate::catalog::Field;
 use crate::model::RawFormat;
 
 use super::columns::{Context, FieldColumn};
-use super::direct::{Place, Unusual};
-use super::key::Key;
+use super::direct::{Expected, Place, Unusual};
+use super::dynamodb;
+use super::key::{Key, Met};
 use super::value::{Kind, Malformed, Members, Slot, Text, Type, Value};
 use super::walk::Walk;
 
@@ -36,6 +37,8 @@ struct Node {
     name: String,
     /// How the format mostly spells the name; none when it cannot hold it.
     key: Option<Key>,
+    /// What the value is expected to be.
+    value: Expected,
     /// Fields whose value this is, by index.
     fields: Vec<usize>,
     /// Fields whose value lies below.
@@ -57,9 +60,10 @@ impl PathTree {
                 }
                 RawFormat::Bson => &field.source.mongodb,
             };
+            let value = (index, Expected::of(&field.data_type));
             match path.split_last() {
-                Some((last, parents)) => tree.insert(parents, last, index),
-                None => tree.insert(&[], &field.name, index),
+                Some((last, parents)) => tree.insert(parents, last, value),
+                None => tree.insert(&[], &field.name, value),
             }
         }
         tree
@@ -69,24 +73,34 @@ impl PathTree {
         Self { format, nodes: Vec::new(), strangers: 0, expected: 0, objects: 0 }
     }
 
-    fn insert(&mut self, parents: &[String], last: &str, index: usize) {
-        let name = parents.first().map_or(last, String::as_str);
+    fn insert(&mut self, parents: &[String], last: &str, value: (usize, Expected)) {
+        let (name, expected) = match parents.first() {
+            Some(parent) => (parent.as_str(), Expected::Object),
+            None => (last, value.1),
+        };
         let at = match self.nodes.iter().position(|node| node.name == name) {
             Some(at) => at,
-            None => self.add(name),
+            None => self.add(name, expected),
         };
         let Some(node) = self.nodes.get_mut(at) else { return };
         match parents.split_first() {
-            Some((_, rest)) => node.below.insert(rest, last, index),
-            None => node.fields.push(index),
+            Some((_, rest)) => node.below.insert(rest, last, value),
+            None => node.fields.push(value.0),
         }
     }
 
     /// Adds a node that no field asks for yet.
-    fn add(&mut self, name: &str) -> usize {
+    fn add(&mut self, name: &str, expected: Expected) -> usize {
+        let opening = match self.format {
+            RawFormat::DynamodbJson | RawFormat::DynamodbItem | RawFormat::DynamodbChange => {
+                dynamodb::opening(expected)
+            }
+            RawFormat::Bson => b"",
+        };
         self.nodes.push(Node {
             name: name.to_owned(),
-            key: Key::new(name, self.format),
+            key: Key::new(name, opening, self.format),
+            value: expected,
             fields: vec![],
             below: Self::empty(self.format),
             follower: self.nodes.len() + 1,
@@ -142,80 +156,83 @@ impl PathTree {
     }
 
     /// Reads the members of an object, at that depth of the row, into the columns of their fields.
+    /// Gives the end of the object.
     pub fn read<'a, P: Place<'a>>(
         &mut self,
-        members: &mut P,
+        mut members: P,
         columns: &mut [FieldColumn],
         level: usize,
         cx: &mut Context,
-    ) -> Result<(), Unusual> {
+    ) -> Result<P, Unusual> {
         self.objects += 1;
         let object = self.objects;
-        let (mut first, mut last) = (None, None);
-        while let Some(at) = self.take_name(members, last, level, cx)? {
+        let (mut expected, mut first, mut last) = (self.expected, None, None);
+        while members.take_member()? {
+            let (at, met) = match self.take_expected(&mut members, expected) {
+                Some(found) => found,
+                None => {
+                    self.expected = expected;
+                    match self.search_name(members.take_name()?, last) {
+                        Some(at) => {
+                            let expected = self.nodes.get(at).map(|node| node.value);
+                            (at, members.take_opening(expected.unwrap_or(Expected::Other)))
+                        }
+                        None => {
+                            members = pass_over(members, Met::Name, level, cx)?;
+                            continue;
+                        }
+                    }
+                }
+            };
             let Some(node) = self.nodes.get_mut(at) else { return Err(Unusual) };
             first = first.or(Some(at));
             last = Some(at);
-            self.expected = node.follower;
+            expected = node.follower;
             if let Some(column) = node.fields.first().and_then(|field| columns.get_mut(*field)) {
                 node.see(object, cx)?;
-                column.read(members, level, cx)?;
+                column.read(&mut members, met, level, cx)?;
             } else if node.is_stranger() {
-                pass_over(members, level, cx)?;
+                members = pass_over(members, met, level, cx)?;
             } else {
                 node.see(object, cx)?;
-                let mut inside = members.open_object()?.ok_or(Unusual)?;
-                node.below.read(&mut inside, columns, level + 1, cx)?;
+                let inside = members.open(met, Expected::Object)?.ok_or(Unusual)?;
+                let inside = node.below.read(inside, columns, level + 1, cx)?;
                 cx.walk.reach(level + 1);
                 members.close(inside)?;
             }
         }
-        self.expected = first.unwrap_or(self.expected);
-        Ok(())
+        self.expected = first.unwrap_or(expected);
+        Ok(members)
     }
 
-    /// Takes the name of the next member that has a node, and passes over those that get none.
-    #[inline]
-    fn take_name<'a, P: Place<'a>>(
-        &mut self,
+    /// Takes the name of the next member if it is one of those that are expected.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the place stays in registers")]
+    fn take_expected<'a, P: Place<'a>>(
+        &self,
         members: &mut P,
-        last: Option<usize>,
-        level: usize,
-        cx: &mut Context,
-    ) -> Result<Option<usize>, Unusual> {
-        if members.take_end() {
-            return Ok(None);
-        }
-        let mut at = self.expected;
+        expected: usize,
+    ) -> Option<(usize, Met)> {
+        let mut at = expected;
         for _ in 0..TRIES {
-            let Some(node) = self.nodes.get(at) else { break };
-            if node.key.as_ref().is_some_and(|key| members.take_key(key)) {
-                return Ok(Some(at));
+            let node = self.nodes.get(at)?;
+            if let Some(met) = node.key.as_ref().and_then(|key| members.take_key(key)) {
+                return Some((at, met));
             }
             at = node.follower;
         }
-        self.search_name(members, last, level, cx)
+        None
     }
 
-    /// Takes the name of a member that was not expected.
+    /// The node of a name that was not expected behind that of `last`, where there is one or room for
+    /// one.
     #[inline(never)]
-    fn search_name<'a, P: Place<'a>>(
-        &mut self,
-        members: &mut P,
-        last: Option<usize>,
-        level: usize,
-        cx: &mut Context,
-    ) -> Result<Option<usize>, Unusual> {
-        loop {
-            let Some(name) = members.take_name()? else { return Ok(None) };
-            if let Some(at) = self.find(name).or_else(|| self.learn(name)) {
-                if let Some(node) = last.and_then(|last| self.nodes.get_mut(last)) {
-                    node.follower = at;
-                }
-                return Ok(Some(at));
-            }
-            pass_over(members, level, cx)?;
+    fn search_name(&mut self, name: Text<'_>, last: Option<usize>) -> Option<usize> {
+        let at = self.find(name).or_else(|| self.learn(name))?;
+        if let Some(node) = last.and_then(|last| self.nodes.get_mut(last)) {
+            node.follower = at;
         }
+        Some(at)
     }
 
     /// Adds the name of a member that no field asks for, as long as there is room.
@@ -225,7 +242,7 @@ impl PathTree {
             return None;
         }
         self.strangers += 1;
-        std::str::from_utf8(name.bytes).ok().map(|name| self.add(name))
+        std::str::from_utf8(name.bytes).ok().map(|name| self.add(name, Expected::Text))
     }
 
     /// The node of a name, sought first where it is expected.
@@ -300,18 +317,20 @@ impl Node {
 }
 
 /// Passes over the value of a member that no field asks for.
+#[inline(never)]
 fn pass_over<'a, P: Place<'a>>(
-    members: &mut P,
+    mut members: P,
+    met: Met,
     level: usize,
     cx: &mut Context,
-) -> Result<(), Unusual> {
+) -> Result<P, Unusual> {
     cx.walk.facts.fields = cx.walk.facts.fields.saturating_add(1);
-    if let Some(text) = members.take_text() {
-        return if text.len() > cx.walk.max_text_bytes { Err(Unusual) } else { Ok(()) };
+    if let Some(text) = members.take_piece(met, Expected::Text) {
+        return if text.len() > cx.walk.max_text_bytes { Err(Unusual) } else { Ok(members) };
     }
-    let value = members.take_value(&mut cx.walk)?;
+    let value = members.take_value(met, Expected::Text, &mut cx.walk)?;
     // The walk counts the depth of what it takes from the first level on.
-    if level > 1 && value.has_levels() { Err(Unusual) } else { Ok(()) }
+    if level > 1 && value.has_levels() { Err(Unusual) } else { Ok(members) }
 }
 
 fn set<'a>(fields: &[usize], slot: Slot<'a>, slots: &mut [Slot<'a>]) {

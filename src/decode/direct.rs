@@ -5,7 +5,10 @@
 //! row is decoded by the road that tells every reason. Does not own what fits a column
 //! (`columns`), nor where fields lie (`compile`).
 
-use super::key::Key;
+use crate::catalog::FieldType;
+
+use super::key::{Key, Met};
+use super::piece::Piece;
 use super::value::{Malformed, Text, Type, Value};
 use super::walk::Walk;
 
@@ -19,41 +22,83 @@ impl From<Malformed> for Unusual {
     }
 }
 
+/// What a value is expected to be by the column it goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expected {
+    Text,
+    Number,
+    Object,
+    List,
+    Other,
+}
+
+impl Expected {
+    /// What values of the type mostly are.
+    pub fn of(data_type: &FieldType) -> Self {
+        match data_type {
+            FieldType::Text | FieldType::Timestamp(_) | FieldType::Date => Self::Text,
+            FieldType::Integer | FieldType::Decimal { .. } => Self::Number,
+            FieldType::Struct(_) => Self::Object,
+            FieldType::List { .. } => Self::List,
+            FieldType::Boolean | FieldType::Binary => Self::Other,
+        }
+    }
+}
+
+/// A value of fixed size, as its source holds it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scalar {
+    Boolean(bool),
+    Integer(i64),
+    /// The bits of an IEEE 754 decimal128, BID encoded.
+    Decimal128(u128),
+    /// Milliseconds since 1970 UTC.
+    Millis(i64),
+}
+
 /// A place before a value, or within an object or list, of one of the formats.
-pub(super) trait Place<'a>: Sized {
+pub(super) trait Place<'a>: Copy {
     /// Type of a list.
     const LIST: Type;
 
-    /// Takes the end of the object if it is seen at a glance. Otherwise takes nothing.
-    fn take_end(&mut self) -> bool;
+    /// Whether most values are scalars, so that these are tried early.
+    const HAS_SCALARS: bool;
 
-    /// Takes the name of the next member if it is spelled `key`. Otherwise takes nothing.
-    fn take_key(&mut self, key: &Key) -> bool;
+    /// Goes before the name of the next member; false at the end of the object.
+    fn take_member(&mut self) -> Result<bool, Unusual>;
 
-    /// Takes the name of the next member; none at the end of the object.
-    fn take_name(&mut self) -> Result<Option<Text<'a>>, Unusual>;
+    /// Takes what stands here of `key`. Otherwise takes nothing.
+    fn take_key(&mut self, key: &Key) -> Option<Met>;
+
+    /// Takes the name of the member it stands before.
+    fn take_name(&mut self) -> Result<Text<'a>, Unusual>;
 
     /// Goes before the next element; false at the end of the list.
     fn take_element(&mut self) -> Result<bool, Unusual>;
 
-    /// Takes the text it stands before, if that is UTF-8 and has neither escapes nor NUL. Otherwise
-    /// takes nothing.
-    fn take_text(&mut self) -> Option<&'a [u8]>;
+    /// Takes what opens a value that is `expected`, when it stands here and the format has openings.
+    fn take_opening(&mut self, expected: Expected) -> Met;
 
-    /// Takes the number it stands before, if the format spells numbers. Otherwise takes nothing.
-    fn take_number(&mut self) -> Option<&'a [u8]>;
+    /// Takes the text or number of which so much was `met`, if it is spelled in UTF-8 and has neither
+    /// escapes nor NUL. Otherwise takes nothing.
+    fn take_piece(&mut self, met: Met, expected: Expected) -> Option<Piece<'a>>;
 
-    /// Takes the boolean it stands before, if the format spells booleans. Otherwise takes nothing.
-    fn take_boolean(&mut self) -> Option<bool>;
+    /// Takes the value of fixed size it stands before. Otherwise takes nothing.
+    fn take_scalar(&mut self) -> Option<Scalar>;
 
-    /// Takes the value it stands before, checked to its last byte.
-    fn take_value(&mut self, walk: &mut Walk) -> Result<Value<'a>, Unusual>;
+    /// Takes the null it stands before if it is seen at a glance. Otherwise takes nothing.
+    fn take_null(&mut self) -> bool;
 
-    /// The inside of the object it stands before; none when it is something else.
-    fn open_object(&mut self) -> Result<Option<Self>, Unusual>;
+    /// Takes the value of which so much was `met`, checked to its last byte.
+    fn take_value(
+        &mut self,
+        met: Met,
+        expected: Expected,
+        walk: &mut Walk,
+    ) -> Result<Value<'a>, Unusual>;
 
-    /// The inside of the list it stands before; none when it is something else.
-    fn open_list(&mut self) -> Result<Option<Self>, Unusual>;
+    /// The inside of the object or list that is `expected`; none when it is something else.
+    fn open(self, met: Met, expected: Expected) -> Result<Option<Self>, Unusual>;
 
     /// Goes behind the object or list whose inside was read to its end.
     fn close(&mut self, inside: Self) -> Result<(), Unusual>;

@@ -6,57 +6,122 @@ use crate::model::RawFormat;
 const WORDS: usize = 4;
 const WORDS_BYTES: usize = WORDS * 8;
 
-/// A spelled name: quoted and with its colon, or ended by NUL.
+/// A spelled name: quoted and with its colon, or ended by NUL. Where the format allows, what opens a
+/// value of the expected type is held against the row in the same go.
 #[derive(Debug)]
 pub(super) struct Key {
+    /// The name and the opening.
     spelled: Vec<u8>,
-    /// Its first bytes as words, and which bits of them count.
+    name_len: usize,
+    /// What was met when all of it was.
+    whole: Met,
+    /// Their first bytes as words, and which bits of them count, of all and of the name alone.
     words: [u64; WORDS],
     masks: [u64; WORDS],
+    name_masks: [u64; WORDS],
     /// Whether the words hold all of it.
     is_short: bool,
 }
 
+/// What was met of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Met {
+    Name,
+    NameAndOpening,
+}
+
 impl Key {
-    /// How `format` mostly spells `name`; none when it cannot hold it.
-    pub fn new(name: &str, format: RawFormat) -> Option<Self> {
+    /// How `format` mostly spells `name`, before a value that begins with `opening`; none when it
+    /// cannot hold it.
+    pub fn new(name: &str, opening: &[u8], format: RawFormat) -> Option<Self> {
         match format {
             RawFormat::DynamodbJson | RawFormat::DynamodbItem | RawFormat::DynamodbChange => {
-                Some(Self::of(format!("{}:", serde_json::Value::from(name)).into_bytes()))
+                let name = format!("{}:", serde_json::Value::from(name));
+                Some(Self::of(name.into_bytes(), opening))
             }
             RawFormat::Bson => {
-                (!name.contains('\0')).then(|| Self::of([name.as_bytes(), b"\0"].concat()))
+                (!name.contains('\0')).then(|| Self::of([name.as_bytes(), b"\0"].concat(), opening))
             }
         }
     }
 
-    fn of(spelled: Vec<u8>) -> Self {
-        let (mut words, mut masks) = ([0; WORDS], [0; WORDS]);
-        let chunks = spelled.chunks(8).zip(words.iter_mut().zip(&mut masks));
-        for (chunk, (word, mask)) in chunks {
-            let spread = |of: &dyn Fn(u8) -> u8| {
-                let bytes = chunk.iter().rev();
-                bytes.fold(0, |word: u64, byte| word << 8 | u64::from(of(*byte)))
-            };
-            (*word, *mask) = (spread(&|byte| byte), spread(&|_| 0xff));
+    fn of(name: Vec<u8>, opening: &[u8]) -> Self {
+        let name_len = name.len();
+        let spelled = [name.as_slice(), opening].concat();
+        let ones = |len: usize| words(&vec![0xff; len]);
+        Self {
+            name_len,
+            whole: if opening.is_empty() { Met::Name } else { Met::NameAndOpening },
+            words: words(&spelled),
+            masks: ones(spelled.len()),
+            name_masks: ones(name_len),
+            is_short: spelled.len() <= WORDS_BYTES,
+            spelled,
         }
-        Self { is_short: spelled.len() <= WORDS_BYTES, spelled, words, masks }
     }
 
-    /// What follows the key, if `bytes` begin with it.
-    #[inline]
-    pub fn strip<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        let Some(head) = bytes.first_chunk::<WORDS_BYTES>().filter(|_| self.is_short) else {
-            return bytes.strip_prefix(self.spelled.as_slice());
+    /// What `bytes` begin with of the key, and what follows that.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every name of every row comes here")]
+    pub fn strip<'a>(&self, bytes: &'a [u8]) -> Option<(Met, &'a [u8])> {
+        if !self.is_short {
+            return self.strip_long(bytes);
+        }
+        let padded;
+        let head = match bytes.first_chunk::<WORDS_BYTES>() {
+            Some(head) => head,
+            None => {
+                padded = padded_head(bytes);
+                &padded
+            }
         };
-        let words = head.as_chunks::<8>().0.iter().zip(self.words.iter().zip(&self.masks));
-        for (bytes, (word, mask)) in words {
-            if u64::from_le_bytes(*bytes) & mask != *word {
-                return None;
-            }
+        let mut other = self.words;
+        for (other, word) in other.iter_mut().zip(head.as_chunks().0) {
+            *other ^= u64::from_le_bytes(*word);
         }
-        bytes.get(self.spelled.len()..)
+        // Without an early end the compiler makes vectors of it.
+        let differs = |masks: &[u64; WORDS]| {
+            other.iter().zip(masks).fold(0, |found, (other, mask)| found | other & mask) != 0
+        };
+        if !differs(&self.masks) {
+            Some((self.whole, bytes.get(self.spelled.len()..)?))
+        } else if !differs(&self.name_masks) {
+            Some((Met::Name, bytes.get(self.name_len..)?))
+        } else {
+            None
+        }
     }
+
+    /// The spelled name alone.
+    #[inline]
+    pub fn name(&self) -> &[u8] {
+        self.spelled.get(..self.name_len).unwrap_or_default()
+    }
+
+    #[inline(never)]
+    fn strip_long<'a>(&self, bytes: &'a [u8]) -> Option<(Met, &'a [u8])> {
+        if let Some(rest) = bytes.strip_prefix(self.spelled.as_slice()) {
+            return Some((self.whole, rest));
+        }
+        bytes.strip_prefix(self.name()).map(|rest| (Met::Name, rest))
+    }
+}
+
+/// Fewer bytes than the words have, and zeros behind them.
+#[inline(never)]
+fn padded_head(bytes: &[u8]) -> [u8; WORDS_BYTES] {
+    let mut head = [0; WORDS_BYTES];
+    head.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    head
+}
+
+/// The first bytes as words; the first byte is the lowest.
+fn words(bytes: &[u8]) -> [u64; WORDS] {
+    let mut words = [0; WORDS];
+    for (word, chunk) in words.iter_mut().zip(bytes.chunks(8)) {
+        *word = chunk.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    }
+    words
 }
 
 #[cfg(test)]
@@ -67,10 +132,11 @@ mod tests {
     fn a_key_is_found_where_it_stands_and_nowhere_else() {
         for len in [1, 7, 8, 9, 28, 29, 30, 40] {
             let name = "n".repeat(len);
-            let key = Key::new(&name, RawFormat::Bson).unwrap();
+            let key = Key::new(&name, b"", RawFormat::Bson).unwrap();
             for behind in ["", "x", &"x".repeat(64)] {
                 let bytes = format!("{name}\0{behind}");
-                assert_eq!(key.strip(bytes.as_bytes()), Some(behind.as_bytes()), "{len}");
+                let whole = Some((Met::Name, behind.as_bytes()));
+                assert_eq!(key.strip(bytes.as_bytes()), whole, "{len}");
                 for at in 0..=len {
                     let mut other = bytes.clone().into_bytes();
                     other[at] ^= 1;
@@ -82,8 +148,27 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_another_kind_leaves_its_opening() {
+        for len in [1, 10, 22, 23, 24, 30] {
+            let name = "n".repeat(len);
+            let key = Key::new(&name, b"{\"S\":\"", RawFormat::DynamodbJson).unwrap();
+            for (value, met, left) in [
+                (r#"{"S":"x"}"#, Met::NameAndOpening, r#"x"}"#),
+                (r#"{"N":"1"}"#, Met::Name, r#"{"N":"1"}"#),
+                ("", Met::Name, ""),
+            ] {
+                for behind in ["", &" ".repeat(40)] {
+                    let row = format!("\"{name}\":{value}{behind}");
+                    let left = format!("{left}{behind}");
+                    assert_eq!(key.strip(row.as_bytes()), Some((met, left.as_bytes())), "{row}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn names_are_spelled_as_the_formats_write_them() {
-        let spelled = |name, format| Key::new(name, format).map(|key| key.spelled);
+        let spelled = |name, format| Key::new(name, b"", format).map(|key| key.spelled);
         let json = RawFormat::DynamodbJson;
         assert_eq!(spelled("a\"b", json).as_deref(), Some(&br#""a\"b":"#[..]));
         assert_eq!(spelled("ab", RawFormat::Bson).as_deref(), Some(&b"ab\0"[..]));

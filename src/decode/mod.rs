@@ -12,15 +12,17 @@ mod compile;
 mod direct;
 mod dynamodb;
 mod key;
+mod missing;
 mod number;
+mod piece;
 mod value;
 mod walk;
 mod word;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, Int64Builder, ListBuilder, StringBuilder, StructArray};
-use arrow::datatypes::{DataType, Field as ArrowField, SchemaRef};
+use arrow::array::{ArrayRef, Int64Array, Int64Builder, StructArray};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 
@@ -38,6 +40,7 @@ use columns::{Context, FieldColumn};
 use compile::PathTree;
 use direct::Unusual;
 use dynamodb::Change;
+use missing::MissingFields;
 use value::{Malformed, Slot};
 use walk::{Facts, Walk};
 
@@ -57,8 +60,8 @@ pub struct Decoder {
     context: Context,
     /// Whether ordinary rows can be read in one go.
     direct: bool,
-    /// Columns for which the row that is read has no value.
-    absent: Vec<usize>,
+    /// Whether the row that is read has no value for each column.
+    absent: Vec<bool>,
 }
 
 impl Decoder {
@@ -74,13 +77,13 @@ impl Decoder {
             limits: contract.limits,
             schema: contract.decoded_schema(),
             direct: format != RawFormat::DynamodbChange && tree.is_plain(),
-            absent: Vec::new(),
+            absent: vec![false; read.len()],
             tree,
             columns: read.iter().map(|field| FieldColumn::new(field, format)).collect(),
             is_key: read.iter().map(|field| contract.key.contains(&field.name)).collect(),
             missing: wants_missing.then(|| {
                 let optional = read.iter().enumerate().filter(|(_, field)| !field.required);
-                MissingFields::new(optional.map(|(i, field)| (field.name.clone(), i)).collect())
+                MissingFields::new(optional.map(|(i, field)| (field.name.as_str(), i)))
             }),
             changes: (format == RawFormat::DynamodbChange).then(Changes::default),
             context: Context::new(Walk::new(&contract.limits)),
@@ -165,7 +168,7 @@ impl Decoder {
             }
         }
         match &mut self.missing {
-            Some(missing) if is_deletion => missing.builder.append_null(),
+            Some(missing) if is_deletion => missing.append_null(),
             Some(missing) => {
                 missing.append(|field| matches!(slots.get(field), Some(Slot::Missing)));
             }
@@ -197,11 +200,10 @@ impl Decoder {
             RawFormat::Bson => bson::read(row, tree, columns, cx)?,
             RawFormat::DynamodbChange => return Err(Unusual),
         }
-        self.absent.clear();
-        for (index, column) in columns.iter_mut().enumerate() {
-            if column.cells() == before {
+        for (column, absent) in columns.iter_mut().zip(&mut self.absent) {
+            *absent = column.cells() == before;
+            if *absent {
                 column.append_absent()?;
-                self.absent.push(index);
             }
         }
         let broken = broken_limits(&self.limits, cx.walk.facts);
@@ -209,7 +211,7 @@ impl Decoder {
             return Err(Unusual);
         }
         if let Some(missing) = &mut self.missing {
-            missing.append(|field| self.absent.contains(&field));
+            missing.append(|field| self.absent.get(field) == Some(&true));
         }
         Ok(())
     }
@@ -246,7 +248,7 @@ impl Decoder {
     fn refuse_row(&mut self, code: ReasonCode) {
         self.columns.iter_mut().for_each(FieldColumn::append_null);
         if let Some(missing) = &mut self.missing {
-            missing.builder.append_null();
+            missing.append_null();
         }
         if let Some(changes) = &mut self.changes {
             changes.append(self.context.row, None);
@@ -263,7 +265,7 @@ impl Decoder {
             arrays.extend(column.take_offsets().map(|offsets| Arc::new(offsets) as ArrayRef));
         }
         if let Some(missing) = &mut self.missing {
-            arrays.push(Arc::new(missing.builder.finish()));
+            arrays.push(missing.finish());
         }
         StructArray::new(self.schema.fields().clone(), arrays, None).into()
     }
@@ -303,32 +305,6 @@ pub fn row_ranges(format: RawFormat, bytes: &[u8]) -> Vec<(u32, u32)> {
         start += step;
     }
     ranges
-}
-
-/// The column with the names of the optional fields that a row does not have.
-#[derive(Debug)]
-struct MissingFields {
-    /// Names and column indices of the optional fields, sorted.
-    optional: Vec<(String, usize)>,
-    builder: ListBuilder<StringBuilder>,
-}
-
-impl MissingFields {
-    fn new(mut optional: Vec<(String, usize)>) -> Self {
-        optional.sort();
-        let element = ArrowField::new("element", DataType::Utf8, true);
-        let builder = ListBuilder::new(StringBuilder::new()).with_field(element);
-        Self { optional, builder }
-    }
-
-    fn append(&mut self, is_missing: impl Fn(usize) -> bool) {
-        for (name, index) in &self.optional {
-            if is_missing(*index) {
-                self.builder.values().append_value(name);
-            }
-        }
-        self.builder.append(true);
-    }
 }
 
 /// What the rows of a page tell of the changes that they are.

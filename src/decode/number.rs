@@ -3,9 +3,23 @@
 
 use crate::model::ReasonCode;
 
+use super::piece::Piece;
+use super::word::{HIGH, ONES, zero_bytes};
+
 /// Powers of ten up to 10^38, the largest that 128 bits can hold.
 const POWERS_OF_TEN: [u128; 39] = {
     let mut powers = [1; 39];
+    let mut i = 1;
+    while i < powers.len() {
+        powers[i] = powers[i - 1] * 10;
+        i += 1;
+    }
+    powers
+};
+
+/// Those up to 10^19, which 64 bits can hold.
+const SHORT_POWERS: [u64; 20] = {
+    let mut powers = [1; 20];
     let mut i = 1;
     while i < powers.len() {
         powers[i] = powers[i - 1] * 10;
@@ -192,6 +206,38 @@ fn short_number(text: &[u8]) -> Option<(u64, i64)> {
     (point.is_none() || fraction > 0).then_some((coefficient, i64::try_from(fraction).ok()?))
 }
 
+/// What [`short_number`] gives for a text of at most eight bytes, all of them looked at at once.
+#[inline]
+fn word_number(text: Piece<'_>) -> Option<(u64, i64)> {
+    const ZEROS: u64 = ONES * b'0' as u64;
+    let unused_bits = u32::try_from(8_usize.checked_sub(text.len())?).ok()? * 8;
+    // The text stands at the upper end, zeros before it.
+    let unused = !u64::MAX.checked_shl(unused_bits)?;
+    let mut digits = text.word()? << unused_bits | ZEROS & unused;
+    let points = zero_bytes(digits ^ (ONES * u64::from(b'.')));
+    let mut fraction = 0;
+    if points != 0 {
+        let point = points & points.wrapping_neg();
+        fraction = i64::from(point.leading_zeros() / 8);
+        // What stands before the point moves up into its place.
+        let below = (point - 1) >> 7;
+        if fraction == 0 || below == unused {
+            return None;
+        }
+        let above = !(below << 8 | 0xff);
+        digits = digits & above | (digits & below) << 8 | u64::from(b'0');
+    }
+    let values = digits.wrapping_sub(ZEROS);
+    // Of a byte above 9, the high bit is set: here, or when 0x76 is added.
+    if (values | values.wrapping_add(ONES * 0x76)) & HIGH != 0 {
+        return None;
+    }
+    // Neighbours become one number of two digits, of four, of eight.
+    let pairs = (values * 10 + (values >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some(((fours * 10_000 + (fours >> 32)) & 0xffff_ffff, fraction))
+}
+
 /// The decimal of `precision` digits that a short plain number spells; none when it is another
 /// number, or none that fits, which [`Exact`] tells apart.
 pub(super) fn short_decimal(text: &[u8], precision: u8, scale: u8) -> Option<i128> {
@@ -215,6 +261,32 @@ fn short_scaled(negative: bool, coefficient: u64, up: i64, precision: u8) -> Opt
     }
     let magnitude = i128::try_from(magnitude).ok()?;
     Some(if negative { -magnitude } else { magnitude })
+}
+
+/// The decimal that [`short_decimal`] gives for a number as it stands in its row.
+#[inline]
+pub(super) fn written_decimal(text: Piece<'_>, precision: u8, scale: u8) -> Option<i128> {
+    // A number below 10^8 times one below 10^11 fits 64 bits.
+    const MAX_UP: i64 = 10;
+    let Some((coefficient, fraction)) = word_number(text) else {
+        return short_decimal(text.bytes(), precision, scale);
+    };
+    let up = i64::from(scale) - fraction;
+    if up > MAX_UP {
+        return short_scaled(false, coefficient, up, precision);
+    }
+    let scaled = coefficient * SHORT_POWERS.get(usize::try_from(up).ok()?)?;
+    let fits = SHORT_POWERS.get(usize::from(precision)).is_none_or(|limit| scaled < *limit);
+    fits.then_some(scaled.into())
+}
+
+/// The integer that [`short_integer`] gives for a number as it stands in its row.
+#[inline]
+pub(super) fn written_integer(text: Piece<'_>) -> Option<i64> {
+    match word_number(text) {
+        Some((integer, 0)) => i64::try_from(integer).ok(),
+        _ => short_integer(text.bytes()),
+    }
 }
 
 /// The integer that a short plain number without a point spells; none when it is another number.

@@ -8,7 +8,8 @@ use arrow::datatypes::DataType;
 use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, exact};
 use crate::decode::direct::Unusual;
-use crate::decode::number::{Decimal128, Exact, short_decimal};
+use crate::decode::number::{Decimal128, Exact, short_decimal, written_decimal};
+use crate::decode::piece::Piece;
 use crate::decode::value::{Kind, Value};
 
 #[derive(Debug)]
@@ -42,16 +43,27 @@ impl DecimalColumn {
 
     /// Appends the decimal that a number of DynamoDB spells.
     #[inline]
-    pub fn read(&mut self, number: &[u8]) -> Result<(), Unusual> {
+    pub fn read(&mut self, number: Piece<'_>) -> Result<(), Unusual> {
         let (precision, scale) = (self.precision, self.scale);
-        let decimal = match short_decimal(number, precision, scale) {
+        let decimal = match written_decimal(number, precision, scale) {
             Some(decimal) => decimal,
-            None => Exact::parse(number)
+            None => Exact::parse(number.bytes())
                 .and_then(|exact| exact.to_decimal(precision, scale).ok())
                 .ok_or(Unusual)?,
         };
         self.cells.push(decimal);
         Ok(())
+    }
+
+    /// Appends the decimal that the bits of a decimal128 are, if they are one that fits.
+    #[inline]
+    pub fn read_bits(&mut self, bits: u128) -> bool {
+        let decimal = Decimal128::from_bits(bits)
+            .and_then(|decimal| decimal.short_decimal(self.precision, self.scale));
+        if let Some(decimal) = decimal {
+            self.cells.push(decimal);
+        }
+        decimal.is_some()
     }
 
     pub fn append_null(&mut self) {

@@ -7,7 +7,8 @@ use arrow::array::{ArrayRef, Int64Array};
 use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, exact};
 use crate::decode::direct::Unusual;
-use crate::decode::number::{Exact, short_integer};
+use crate::decode::number::{Exact, written_integer};
+use crate::decode::piece::Piece;
 use crate::decode::value::{Kind, Value};
 
 #[derive(Debug)]
@@ -32,15 +33,21 @@ impl IntegerColumn {
 
     /// Appends the integer that a number of DynamoDB spells.
     #[inline]
-    pub fn read(&mut self, number: &[u8]) -> Result<(), Unusual> {
-        let integer = match short_integer(number) {
+    pub fn read(&mut self, number: Piece<'_>) -> Result<(), Unusual> {
+        let integer = match written_integer(number) {
             Some(integer) => integer,
-            None => {
-                Exact::parse(number).and_then(|exact| exact.to_integer().ok()).ok_or(Unusual)?
-            }
+            None => Exact::parse(number.bytes())
+                .and_then(|exact| exact.to_integer().ok())
+                .ok_or(Unusual)?,
         };
         self.cells.push(integer);
         Ok(())
+    }
+
+    /// Appends an integer.
+    #[inline]
+    pub fn read_integer(&mut self, integer: i64) {
+        self.cells.push(integer);
     }
 
     pub fn append_null(&mut self) {

@@ -3,15 +3,14 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, BooleanBuilder, ListArray, NullBufferBuilder, UInt32Array, make_comparator,
-};
+use arrow::array::{Array, ArrayRef, BooleanBuilder, ListArray, UInt32Array, make_comparator};
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::{SortOptions, take};
 use arrow::datatypes::FieldRef;
 
 use crate::catalog::Field;
 use crate::catalog::schema::arrow_field;
+use crate::decode::columns::cells::Nulls;
 use crate::decode::columns::{Context, FieldColumn, Misfit, TYPE_MISMATCH};
 use crate::decode::direct::{Place, Unusual};
 use crate::decode::value::{Kind, Slot, Value};
@@ -25,7 +24,7 @@ pub(super) struct ListColumn {
     /// Where each list ends among the elements.
     ends: Vec<i32>,
     elements: i32,
-    validity: NullBufferBuilder,
+    nulls: Nulls,
     /// For a set: the row of each list and the type its elements came in.
     set: Option<Vec<(u32, &'static str)>>,
 }
@@ -38,7 +37,7 @@ impl ListColumn {
             element: Box::new(FieldColumn::new(element, format)),
             ends: Vec::new(),
             elements: 0,
-            validity: NullBufferBuilder::new(0),
+            nulls: Nulls::default(),
             set: set.then(Vec::new),
         }
     }
@@ -60,16 +59,17 @@ impl ListColumn {
         Ok(())
     }
 
-    /// Appends the list of which `inside` is the inside, read for the first time.
+    /// Appends the list of which `inside` is the inside, read for the first time. Gives its end.
     pub fn read<'a, P: Place<'a>>(
         &mut self,
-        inside: &mut P,
+        mut inside: P,
         level: usize,
         cx: &mut Context,
-    ) -> Result<(), Unusual> {
+    ) -> Result<P, Unusual> {
         let before = self.elements;
         while inside.take_element()? {
-            self.element.read(inside, level, cx)?;
+            let met = inside.take_opening(self.element.expected());
+            self.element.read(&mut inside, met, level, cx)?;
             self.elements += 1;
         }
         if (self.elements - before).unsigned_abs() > cx.walk.max_array_items {
@@ -77,7 +77,7 @@ impl ListColumn {
         }
         cx.walk.reach(level);
         self.end(true, (cx.row, P::LIST.found()));
-        Ok(())
+        Ok(inside)
     }
 
     pub fn append_null(&mut self) {
@@ -86,7 +86,7 @@ impl ListColumn {
 
     pub fn truncate(&mut self, len: usize) {
         self.ends.truncate(len);
-        self.validity.truncate(len);
+        self.nulls.truncate(len);
         if let Some(origins) = &mut self.set {
             origins.truncate(len);
         }
@@ -95,8 +95,10 @@ impl ListColumn {
     }
 
     fn end(&mut self, valid: bool, origin: (u32, &'static str)) {
+        if !valid {
+            self.nulls.push(self.ends.len());
+        }
         self.ends.push(self.elements);
-        self.validity.append(valid);
         if let Some(origins) = &mut self.set {
             origins.push(origin);
         }
@@ -105,7 +107,7 @@ impl ListColumn {
     pub fn finish(&mut self, reasons: &mut Vec<RowReason>) -> ArrayRef {
         let elements = self.element.finish(reasons);
         let ends = std::mem::take(&mut self.ends);
-        let validity = self.validity.finish();
+        let validity = self.nulls.finish(ends.len());
         self.elements = 0;
         match self.set.as_mut().map(std::mem::take) {
             Some(origins) => self.finish_set(&elements, &ends, validity, &origins, reasons),

@@ -5,7 +5,7 @@
 
 mod binary;
 mod boolean;
-mod cells;
+pub(super) mod cells;
 mod date;
 mod decimal;
 mod integer;
@@ -21,8 +21,10 @@ use arrow::array::{ArrayRef, Int16Array};
 use crate::catalog::{Field, FieldType};
 use crate::model::{FoundType, RawFormat, Reason, ReasonCode, RowReason};
 
-use super::direct::{Place, Unusual};
+use super::direct::{Expected, Place, Scalar, Unusual};
+use super::key::Met;
 use super::number::{Decimal128, Exact, integer_of_double};
+use super::piece::Piece;
 use super::value::{Kind, Slot, Value};
 use super::walk::Walk;
 
@@ -80,6 +82,7 @@ impl Context {
 pub(super) struct FieldColumn {
     path: Arc<str>,
     required: bool,
+    expected: Expected,
     column: Column,
     /// Cells since the last time it was finished.
     cells: usize,
@@ -106,7 +109,8 @@ impl FieldColumn {
                 Column::Structure(structure::StructureColumn::new(fields, format))
             }
         };
-        Self { path: Arc::clone(&field.path), required: field.required, column, cells: 0 }
+        let (path, required) = (Arc::clone(&field.path), field.required);
+        Self { path, required, expected: Expected::of(&field.data_type), column, cells: 0 }
     }
 
     /// Appends what a row holds: its value, or null with the reason.
@@ -134,37 +138,57 @@ impl FieldColumn {
         self.append_null();
     }
 
-    /// Appends the value that `place` stands before, at that depth of the row.
+    /// Appends the value that `place` stands before, of which so much was `met`, at that depth of the
+    /// row.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every value of every row comes here")]
     pub fn read<'a, P: Place<'a>>(
         &mut self,
         place: &mut P,
+        met: Met,
         level: usize,
         cx: &mut Context,
     ) -> Result<(), Unusual> {
-        let taken = match &mut self.column {
-            Column::Text(column) => place.take_text().map(|text| column.read(text, cx)),
-            Column::Timestamp(column) => place.take_text().map(|text| column.read(text)),
-            Column::Date(column) => place.take_text().map(|text| column.read(text)),
-            Column::Decimal(column) => place.take_number().map(|number| column.read(number)),
-            Column::Integer(column) => place.take_number().map(|number| column.read(number)),
-            Column::List(column) => place.open_list()?.map(|mut inside| {
-                column.read(&mut inside, level + 1, cx)?;
-                place.close(inside)
-            }),
-            Column::Structure(column) => place.open_object()?.map(|mut inside| {
-                column.read(&mut inside, level + 1, cx)?;
-                place.close(inside)
-            }),
-            Column::Boolean(column) => place.take_boolean().map(|boolean| column.read(boolean)),
-            Column::Binary(_) => None,
-        };
-        if let Some(read) = taken {
+        if matches!(self.expected, Expected::Text | Expected::Number)
+            && let Some(piece) = place.take_piece(met, self.expected)
+        {
             self.cells += 1;
-            return read;
+            return self.column.read_piece(piece, cx);
         }
-        let value = place.take_value(&mut cx.walk)?;
+        if P::HAS_SCALARS && self.read_scalar(place) {
+            return Ok(());
+        }
+        *place = self.read_other(*place, met, level, cx)?;
+        Ok(())
+    }
+
+    /// Appends the value that `place` stands before, which is not spelled as most are.
+    #[inline(never)]
+    fn read_other<'a, P: Place<'a>>(
+        &mut self,
+        mut place: P,
+        met: Met,
+        level: usize,
+        cx: &mut Context,
+    ) -> Result<P, Unusual> {
+        if matches!(self.expected, Expected::Object | Expected::List)
+            && let Some(inside) = place.open(met, self.expected)?
+        {
+            self.cells += 1;
+            place.close(self.column.read_inside(inside, level + 1, cx)?)?;
+            return Ok(place);
+        }
+        if !P::HAS_SCALARS && self.read_scalar(&mut place) {
+            return Ok(place);
+        }
+        if place.take_null() {
+            self.append_absent()?;
+            return Ok(place);
+        }
+        let value = place.take_value(met, self.expected, &mut cx.walk)?;
         if value.is_null() {
-            return self.append_absent();
+            self.append_absent()?;
+            return Ok(place);
         }
         // The walk counts the depth of what it takes from the first level on.
         if level > 1 && value.has_levels() {
@@ -172,7 +196,24 @@ impl FieldColumn {
         }
         self.column.append(value, cx).map_err(|_| Unusual)?;
         self.cells += 1;
-        Ok(())
+        Ok(place)
+    }
+
+    /// Appends the value of fixed size that `place` stands before, if it is one that fits.
+    #[inline]
+    fn read_scalar<'a, P: Place<'a>>(&mut self, place: &mut P) -> bool {
+        let mut behind = *place;
+        let is_read = behind.take_scalar().is_some_and(|scalar| self.column.read_scalar(scalar));
+        if is_read {
+            self.cells += 1;
+            *place = behind;
+        }
+        is_read
+    }
+
+    /// What its values are expected to be.
+    pub fn expected(&self) -> Expected {
+        self.expected
     }
 
     /// Appends null where nothing was found.
@@ -246,6 +287,8 @@ impl FieldColumn {
     }
 }
 
+// With a tag of its own, not one that is hidden in a field, it is told apart in one step.
+#[repr(u8)]
 #[derive(Debug)]
 enum Column {
     Text(text::TextColumn),
@@ -260,6 +303,47 @@ enum Column {
 }
 
 impl Column {
+    /// Appends a text or number.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every value of every row comes here")]
+    fn read_piece(&mut self, piece: Piece<'_>, cx: &Context) -> Result<(), Unusual> {
+        match self {
+            Self::Text(column) => column.read(piece, cx),
+            Self::Timestamp(column) => column.read(piece.bytes()),
+            Self::Date(column) => column.read(piece.bytes()),
+            Self::Decimal(column) => column.read(piece),
+            Self::Integer(column) => column.read(piece),
+            _ => Err(Unusual),
+        }
+    }
+
+    /// Appends the list or object of which `inside` is the inside, and gives its end.
+    fn read_inside<'a, P: Place<'a>>(
+        &mut self,
+        inside: P,
+        level: usize,
+        cx: &mut Context,
+    ) -> Result<P, Unusual> {
+        match self {
+            Self::List(column) => column.read(inside, level, cx),
+            Self::Structure(column) => column.read(inside, level, cx),
+            _ => Err(Unusual),
+        }
+    }
+
+    /// Appends a value of fixed size if it is of the type and fits. Otherwise appends nothing.
+    #[inline]
+    fn read_scalar(&mut self, scalar: Scalar) -> bool {
+        match (self, scalar) {
+            (Self::Boolean(column), Scalar::Boolean(boolean)) => column.read(boolean),
+            (Self::Integer(column), Scalar::Integer(integer)) => column.read_integer(integer),
+            (Self::Decimal(column), Scalar::Decimal128(bits)) => return column.read_bits(bits),
+            (Self::Timestamp(column), Scalar::Millis(millis)) => return column.read_millis(millis),
+            _ => return false,
+        }
+        true
+    }
+
     /// Appends one cell, or none and says why.
     fn append(&mut self, value: Value<'_>, cx: &mut Context) -> Result<(), Misfit> {
         match self {

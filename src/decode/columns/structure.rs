@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, NullBufferBuilder, StructArray};
+use arrow::array::{ArrayRef, StructArray};
 use arrow::datatypes::Fields;
 
 use crate::catalog::Field;
 use crate::catalog::schema::arrow_field;
+use crate::decode::columns::cells::Nulls;
 use crate::decode::columns::{Context, FieldColumn, Misfit, TYPE_MISMATCH};
 use crate::decode::compile::PathTree;
 use crate::decode::direct::{Place, Unusual};
@@ -18,7 +19,8 @@ pub(super) struct StructureColumn {
     fields: Fields,
     tree: PathTree,
     columns: Vec<FieldColumn>,
-    validity: NullBufferBuilder,
+    len: usize,
+    nulls: Nulls,
     /// Memory of the slots, kept from one value to the next.
     spare: Vec<Slot<'static>>,
 }
@@ -29,7 +31,8 @@ impl StructureColumn {
             fields: fields.iter().map(|field| arrow_field(field, true)).collect(),
             tree: PathTree::new(fields, format),
             columns: fields.iter().map(|field| FieldColumn::new(field, format)).collect(),
-            validity: NullBufferBuilder::new(0),
+            len: 0,
+            nulls: Nulls::default(),
             spare: Vec::new(),
         }
     }
@@ -44,41 +47,43 @@ impl StructureColumn {
         for (column, slot) in self.columns.iter_mut().zip(&slots) {
             column.append(*slot, cx);
         }
-        self.validity.append_non_null();
+        self.len += 1;
         self.spare = emptied(slots);
         Ok(())
     }
 
-    /// Appends the object of which `inside` is the inside, read for the first time.
+    /// Appends the object of which `inside` is the inside, read for the first time. Gives its end.
     pub fn read<'a, P: Place<'a>>(
         &mut self,
-        inside: &mut P,
+        inside: P,
         level: usize,
         cx: &mut Context,
-    ) -> Result<(), Unusual> {
-        let before = self.validity.len();
-        self.tree.read(inside, &mut self.columns, level, cx)?;
-        for column in self.columns.iter_mut().filter(|column| column.cells() == before) {
+    ) -> Result<P, Unusual> {
+        let end = self.tree.read(inside, &mut self.columns, level, cx)?;
+        for column in self.columns.iter_mut().filter(|column| column.cells() == self.len) {
             column.append_absent()?;
         }
         cx.walk.reach(level);
-        self.validity.append_non_null();
-        Ok(())
+        self.len += 1;
+        Ok(end)
     }
 
     pub fn truncate(&mut self, len: usize) {
         self.columns.iter_mut().for_each(|column| column.truncate(len));
-        self.validity.truncate(len);
+        self.len = len;
+        self.nulls.truncate(len);
     }
 
     pub fn append_null(&mut self) {
         self.columns.iter_mut().for_each(FieldColumn::append_null);
-        self.validity.append_null();
+        self.nulls.push(self.len);
+        self.len += 1;
     }
 
     pub fn finish(&mut self, reasons: &mut Vec<RowReason>) -> ArrayRef {
         let arrays = self.columns.iter_mut().map(|column| column.finish(reasons)).collect();
-        Arc::new(StructArray::new(self.fields.clone(), arrays, self.validity.finish()))
+        let nulls = self.nulls.finish(std::mem::take(&mut self.len));
+        Arc::new(StructArray::new(self.fields.clone(), arrays, nulls))
     }
 }
 

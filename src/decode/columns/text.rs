@@ -9,6 +9,7 @@ use crate::decode::columns::cells::ByteCells;
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH};
 use crate::decode::direct::Unusual;
 use crate::decode::number::{Decimal128, Exact, integer_of_double};
+use crate::decode::piece::Piece;
 use crate::decode::value::{Kind, Type, Value};
 use crate::model::ReasonCode;
 
@@ -50,11 +51,11 @@ impl TextColumn {
 
     /// Appends a text that is UTF-8 and has no NUL.
     #[inline]
-    pub fn read(&mut self, text: &[u8], cx: &Context) -> Result<(), Unusual> {
+    pub fn read(&mut self, text: Piece<'_>, cx: &Context) -> Result<(), Unusual> {
         if text.len() > cx.walk.max_text_bytes {
             return Err(Unusual);
         }
-        self.cells.push(text);
+        self.cells.push_piece(text);
         Ok(())
     }
 

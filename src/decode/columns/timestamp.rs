@@ -51,6 +51,13 @@ impl TimestampColumn {
         self.push(instant).map_err(|_| Unusual)
     }
 
+    /// Appends the instant `millis` after 1970 UTC, if the column may hold it.
+    #[inline]
+    pub fn read_millis(&mut self, millis: i64) -> bool {
+        let micros = millis.checked_mul(1_000);
+        micros.is_some_and(|micros| self.push(self.utc(micros)).is_ok())
+    }
+
     fn instant(&self, value: Value<'_>, cx: &mut Context) -> Result<Instant, Misfit> {
         Ok(match (value.kind(), self.form.epoch) {
             (Kind::Text(text), _) => self.written(text.decode(&mut cx.scratch))?,

@@ -3,11 +3,13 @@
 //! Does not own what the JSON means (`dynamodb`). Strings come out as they stand, their escapes
 //! checked; bytes that are not UTF-8 are left to the caller to refuse.
 
+use wide::u8x16;
+
 use super::outline::object_bytes;
-use crate::decode::key::Key;
+use crate::decode::key::{Key, Met};
+use crate::decode::piece::Piece;
 use crate::decode::value::{Malformed, Text};
 use crate::decode::walk::Walk;
-use crate::decode::word::{HIGH, ONES, zero_bytes};
 
 /// A place in a line of JSON.
 #[derive(Debug, Clone, Copy)]
@@ -17,31 +19,23 @@ pub(in crate::decode) struct Scanner<'a> {
     len: usize,
     /// Whether the whole line is known to be UTF-8, so that no string in it needs a look.
     utf8: bool,
-    /// Whether the line has no backslash and no control character, so that strings end at the
-    /// next quote.
-    plain: bool,
 }
 
 impl<'a> Scanner<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         let utf8 = simdutf8::basic::from_utf8(bytes).is_ok();
-        Self { rest: bytes, len: bytes.len(), utf8, plain: is_plain(bytes) }
+        Self { rest: bytes, len: bytes.len(), utf8 }
     }
 
     /// Over bytes of a line that was walked before, and is well formed.
     #[inline]
-    pub fn inside(bytes: &'a [u8], plain: bool) -> Self {
-        Self { rest: bytes, len: bytes.len(), utf8: true, plain }
+    pub fn inside(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, len: bytes.len(), utf8: true }
     }
 
     /// Whether the line is known to be UTF-8.
     pub fn is_utf8(&self) -> bool {
         self.utf8
-    }
-
-    /// Whether the line has no escapes.
-    pub fn is_plain(&self) -> bool {
-        self.plain
     }
 
     /// Whether the bytes of a text of this line are UTF-8.
@@ -109,35 +103,36 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes the name that is spelled `key`, and the comma before it, if they stand right here.
-    #[inline]
-    pub fn take_key(&mut self, key: &Key, comma: bool) -> bool {
-        let at_name = match self.rest {
-            [b',', rest @ ..] if comma => rest,
-            rest if !comma => rest,
-            _ => return false,
-        };
-        let Some(rest) = key.strip(at_name) else { return false };
+    /// Takes the name that `key` spells if it stands right here, or the name with what opens a value
+    /// of the type that is expected.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every name of every row comes here")]
+    pub fn take_key(&mut self, key: &Key) -> Option<Met> {
+        let (met, rest) = key.strip(self.rest)?;
         self.rest = rest;
-        true
+        Some(met)
     }
 
-    /// Takes `{"T":"…"}` of that type if it stands right here, without white space or escapes,
-    /// in a line of UTF-8.
+    /// Takes the name that `key` spells if it stands right here.
     #[inline]
-    pub fn take_tagged(&mut self, tag: u8) -> Option<&'a [u8]> {
-        let [b'{', b'"', found, b'"', b':', b'"', rest @ ..] = self.rest else { return None };
-        if *found != tag || !self.utf8 {
+    pub fn take_name_of(&mut self, key: &Key) -> bool {
+        let name = self.rest.strip_prefix(key.name());
+        self.rest = name.unwrap_or(self.rest);
+        name.is_some()
+    }
+
+    /// Takes a text and the `"}` behind it, if it begins right here, has no escapes and is known to
+    /// be UTF-8. Otherwise takes nothing.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every text of every row comes here")]
+    pub fn take_rest_of_text(&mut self) -> Option<Piece<'a>> {
+        if !self.utf8 {
             return None;
         }
-        let len = if self.plain { bytes_to_quote(rest) } else { plain_bytes(rest) };
-        match rest.split_at_checked(len) {
-            Some((text, [b'"', b'}', rest @ ..])) => {
-                self.rest = rest;
-                Some(text)
-            }
-            _ => None,
-        }
+        let text = Piece::new(self.rest, plain_bytes(self.rest))?;
+        let [b'"', b'}', behind @ ..] = text.behind() else { return None };
+        self.rest = behind;
+        Some(text)
     }
 
     /// Takes `{"T":` of a one-letter type if it stands right here, without white space.
@@ -156,21 +151,12 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub fn string(&mut self) -> Result<Text<'a>, Malformed> {
         self.expect(b'"')?;
-        if !self.plain {
-            return self.string_with_escapes();
-        }
-        match self.rest.split_at_checked(bytes_to_quote(self.rest)) {
-            Some((bytes, [b'"', rest @ ..])) => {
-                self.rest = rest;
-                Ok(Text { bytes, escaped: false })
-            }
-            _ => Err(Malformed),
-        }
+        self.rest_of_string()
     }
 
-    /// Takes what is left of a string, where it may have escapes.
-    #[inline(never)]
-    fn string_with_escapes(&mut self) -> Result<Text<'a>, Malformed> {
+    /// Takes a string of which the opening quote was taken, and the closing one.
+    #[inline]
+    pub fn rest_of_string(&mut self) -> Result<Text<'a>, Malformed> {
         match self.rest.split_at_checked(plain_bytes(self.rest)) {
             Some((bytes, [b'"', rest @ ..])) => {
                 self.rest = rest;
@@ -180,6 +166,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(never)]
     fn escaped_string(&mut self) -> Result<Text<'a>, Malformed> {
         let whole = self.rest;
         let mut len = 0;
@@ -288,42 +275,20 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Whether there is neither a backslash nor a control character.
-fn is_plain(bytes: &[u8]) -> bool {
-    // Without an early end the compiler makes vectors of it.
-    !bytes.iter().fold(false, |found, byte| found | (*byte < 0x20) | (*byte == b'\\'))
-}
-
-/// Bytes before the first quote, eight at a time.
-#[inline]
-fn bytes_to_quote(bytes: &[u8]) -> usize {
-    let (chunks, rest) = bytes.as_chunks::<8>();
-    let mut at = 0;
-    for chunk in chunks {
-        let quotes = zero_bytes(u64::from_le_bytes(*chunk) ^ (ONES * 0x22));
-        if quotes != 0 {
-            return at + (quotes.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    at + rest.iter().take_while(|byte| **byte != b'"').count()
-}
-
-/// Bytes before the first quote, backslash or control character, eight at a time.
+/// Bytes before the first quote, backslash or control character, sixteen at a time.
 #[inline]
 fn plain_bytes(bytes: &[u8]) -> usize {
-    let (chunks, rest) = bytes.as_chunks::<8>();
+    let (chunks, rest) = bytes.as_chunks::<16>();
     let mut at = 0;
     for chunk in chunks {
-        let x = u64::from_le_bytes(*chunk);
-        let quotes = zero_bytes(x ^ (ONES * 0x22));
-        let backslashes = zero_bytes(x ^ (ONES * 0x5c));
-        let controls = x.wrapping_sub(ONES * 0x20) & !x & HIGH;
-        let stops = quotes | backslashes | controls;
+        let x = u8x16::from(*chunk);
+        let is = |byte| x.simd_eq(u8x16::splat(byte));
+        let stops = is(b'"') | is(b'\\') | x.min(u8x16::splat(0x1f)).simd_eq(x);
+        let stops = stops.to_bitmask();
         if stops != 0 {
-            return at + (stops.trailing_zeros() / 8) as usize;
+            return at + stops.trailing_zeros() as usize;
         }
-        at += 8;
+        at += 16;
     }
     at + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count()
 }

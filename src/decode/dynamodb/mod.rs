@@ -10,9 +10,10 @@ mod reply;
 
 use super::columns::{Context, FieldColumn};
 use super::compile::PathTree;
-use super::direct::{Place, Unusual};
-use super::key::Key;
+use super::direct::{Expected, Place, Scalar, Unusual};
+use super::key::{Key, Met};
 use super::number::Exact;
+use super::piece::Piece;
 use super::value::{Kind, Malformed, Members, Slot, Text, Type, Value};
 use super::walk::Walk;
 use json::Scanner;
@@ -82,9 +83,7 @@ fn read<'a>(
     if !scanner.is_utf8() || !scanner.take_exactly(opening) {
         return Err(Unusual);
     }
-    let mut item = Cursor::new(scanner, Type::M);
-    tree.read(&mut item, columns, 1, cx)?;
-    Ok(item.scanner)
+    Ok(tree.read(Cursor::new(scanner, Type::M), columns, 1, cx)?.scanner)
 }
 
 /// What a line of an incremental export tells of its item.
@@ -216,7 +215,7 @@ impl<'a> Cursor<'a> {
 
     /// Before the first member or element of a value that was walked before.
     pub fn inside(value: Value<'a>) -> Self {
-        Self::new(Scanner::inside(value.bytes, !value.escaped), value.ty)
+        Self::new(Scanner::inside(value.bytes), value.ty)
     }
 
     /// The next member. A value that is JSON but no attribute value comes as
@@ -232,7 +231,8 @@ impl<'a> Cursor<'a> {
         Ok(Some((name, self.value(walk)?)))
     }
 
-    /// The value of the next member if its name and colon are spelled `key`, without white space.
+    /// The value of the next member if its name and colon are as `key` spells them, without white
+    /// space.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a value that is returned in memory costs more")]
     pub fn next_member_if(
@@ -240,7 +240,15 @@ impl<'a> Cursor<'a> {
         key: &Key,
         walk: &mut Walk,
     ) -> Result<Option<Value<'a>>, Malformed> {
-        if self.take_key(key) { self.value(walk).map(Some) } else { Ok(None) }
+        let mut behind = *self;
+        if !self.first && !behind.scanner.take_exactly(b",") {
+            return Ok(None);
+        }
+        if !behind.scanner.take_name_of(key) {
+            return Ok(None);
+        }
+        *self = Self { first: false, ..behind };
+        self.value(walk).map(Some)
     }
 
     #[inline]
@@ -289,21 +297,29 @@ impl<'a> Cursor<'a> {
 
 impl<'a> Place<'a> for Cursor<'a> {
     const LIST: Type = Type::L;
+    const HAS_SCALARS: bool = false;
 
     #[inline]
-    fn take_end(&mut self) -> bool {
-        self.scanner.take_exactly(b"}")
+    fn take_member(&mut self) -> Result<bool, Unusual> {
+        if !self.first {
+            if self.scanner.take_exactly(b",") {
+                return Ok(true);
+            }
+            if self.scanner.take_exactly(b"}") {
+                return Ok(false);
+            }
+        }
+        Ok(!self.at_end(b'}')?)
     }
 
-    #[inline]
-    fn take_key(&mut self, key: &Key) -> bool {
-        let taken = self.scanner.take_key(key, !self.first);
-        self.first &= !taken;
-        taken
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every name of every row comes here")]
+    fn take_key(&mut self, key: &Key) -> Option<Met> {
+        self.scanner.take_key(key)
     }
 
-    fn take_name(&mut self) -> Result<Option<Text<'a>>, Unusual> {
-        Ok(if self.at_end(b'}')? { None } else { Some(self.scanner.name()?) })
+    fn take_name(&mut self) -> Result<Text<'a>, Unusual> {
+        Ok(self.scanner.name()?)
     }
 
     #[inline]
@@ -312,43 +328,66 @@ impl<'a> Place<'a> for Cursor<'a> {
     }
 
     #[inline]
-    fn take_text(&mut self) -> Option<&'a [u8]> {
-        self.scanner.take_tagged(b'S')
+    fn take_opening(&mut self, expected: Expected) -> Met {
+        let opening = opening(expected);
+        let met = !opening.is_empty() && self.scanner.take_exactly(opening);
+        if met { Met::NameAndOpening } else { Met::Name }
     }
 
-    #[inline]
-    fn take_number(&mut self) -> Option<&'a [u8]> {
-        self.scanner.take_tagged(b'N')
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every text of every row comes here")]
+    fn take_piece(&mut self, met: Met, _: Expected) -> Option<Piece<'a>> {
+        if met == Met::NameAndOpening { self.scanner.take_rest_of_text() } else { None }
     }
 
-    #[inline]
-    fn take_boolean(&mut self) -> Option<bool> {
+    fn take_scalar(&mut self) -> Option<Scalar> {
         let spelled = [(true, &b"{\"BOOL\":true}"[..]), (false, b"{\"BOOL\":false}")];
         let mut found = spelled.into_iter().filter(|(_, bytes)| self.scanner.take_exactly(bytes));
-        found.next().map(|(boolean, _)| boolean)
+        found.next().map(|(boolean, _)| Scalar::Boolean(boolean))
     }
 
     #[inline]
-    fn take_value(&mut self, walk: &mut Walk) -> Result<Value<'a>, Unusual> {
-        Ok(attribute(&mut self.scanner, walk)?)
+    fn take_null(&mut self) -> bool {
+        self.scanner.take_exactly(b"{\"NULL\":true}")
+    }
+
+    fn take_value(
+        &mut self,
+        met: Met,
+        expected: Expected,
+        walk: &mut Walk,
+    ) -> Result<Value<'a>, Unusual> {
+        if met == Met::Name {
+            return Ok(attribute(&mut self.scanner, walk)?);
+        }
+        let text = self.scanner.rest_of_string()?;
+        walk.note_text(text, self.scanner.has_utf8(text));
+        self.scanner.expect(b'}')?;
+        let ty = if expected == Expected::Number { Type::N } else { Type::S };
+        Ok(Value { ty, escaped: text.escaped, bytes: text.bytes })
     }
 
     #[inline]
-    fn open_object(&mut self) -> Result<Option<Self>, Unusual> {
-        let mut scanner = self.scanner;
-        Ok(scanner.take_exactly(b"{\"M\":{").then(|| Self::new(scanner, Type::M)))
-    }
-
-    #[inline]
-    fn open_list(&mut self) -> Result<Option<Self>, Unusual> {
-        let mut scanner = self.scanner;
-        Ok(scanner.take_exactly(b"{\"L\":[").then(|| Self::new(scanner, Type::L)))
+    fn open(self, met: Met, _: Expected) -> Result<Option<Self>, Unusual> {
+        Ok((met == Met::NameAndOpening).then(|| Self::new(self.scanner, Type::M)))
     }
 
     #[inline]
     fn close(&mut self, inside: Self) -> Result<(), Unusual> {
         self.scanner = inside.scanner;
         Ok(self.scanner.expect(b'}')?)
+    }
+}
+
+/// What opens a value, up to the first byte that is not the same for all; nothing where it is not
+/// one and the same.
+pub(super) fn opening(expected: Expected) -> &'static [u8] {
+    match expected {
+        Expected::Text => b"{\"S\":\"",
+        Expected::Number => b"{\"N\":\"",
+        Expected::Object => b"{\"M\":{",
+        Expected::List => b"{\"L\":[",
+        Expected::Other => b"",
     }
 }
 
@@ -423,7 +462,7 @@ fn set<'a>(scanner: &mut Scanner<'a>, ty: Type, walk: &mut Walk) -> Result<Value
         items += 1;
     }
     walk.facts.array_too_long |= items > walk.max_array_items;
-    let value = Value { ty, escaped: !scanner.is_plain(), bytes: scanner.until(&cursor.scanner) };
+    let value = Value::new(ty, scanner.until(&cursor.scanner));
     *scanner = cursor.scanner;
     Ok(value)
 }
@@ -467,7 +506,7 @@ fn nested<'a>(
             }
         }
     }
-    Ok(Value { ty, escaped: !inside.is_plain(), bytes: inside.until(scanner) })
+    Ok(Value::new(ty, inside.until(scanner)))
 }
 
 /// Bytes that a base64 text of proper form stands for.

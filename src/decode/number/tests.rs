@@ -93,7 +93,30 @@ fn by_hand(integer: &str, fraction: &str, exponent: i32, scale: i32) -> Option<S
     Some(if trimmed.is_empty() { "0" } else { trimmed }.to_owned())
 }
 
+/// A text as it stands in a row, with `behind` after it.
+fn in_a_row(text: &str, behind: &str, take: impl FnOnce(Piece<'_>)) {
+    take(Piece::new(format!("{text}{behind}").as_bytes(), text.len()).unwrap());
+}
+
 proptest! {
+    #[test]
+    fn eight_bytes_at_once_are_read_as_one_by_one(
+        text in "([0-9]{0,5}\\.?[0-9]{0,5}|[-+./0-9:e\\x00\\x80]{0,9})", behind in "[0-9\"}.]{0,9}",
+        precision in 1_u8..=38, scale in 0_u8..=30,
+    ) {
+        let scale = scale.min(precision);
+        in_a_row(&text, &behind, |piece| {
+            if let Some(number) = word_number(piece) {
+                assert_eq!(short_number(text.as_bytes()), Some(number));
+            } else if text.len() <= 8 && behind.len() >= 8 {
+                assert_eq!(short_number(text.as_bytes()), None);
+            }
+            let decimal = short_decimal(text.as_bytes(), precision, scale);
+            assert_eq!(written_decimal(piece, precision, scale), decimal);
+            assert_eq!(written_integer(piece), short_integer(text.as_bytes()));
+        });
+    }
+
     #[test]
     fn short_decimals_are_what_exact_numbers_say(
         text in "-?[0-9]{0,20}(\\.[0-9]{0,12})?", precision in 1_u8..=38, scale in 0_u8..=12,
