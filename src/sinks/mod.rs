@@ -25,7 +25,7 @@ use crate::model::DataFile;
 pub use self::parquet::FileMetadata;
 pub use day_writer::DayWriter;
 pub(crate) use object::StoredObject;
-pub use reread::{Reread, compare, filtered_rows, read_rows, reread};
+pub use reread::{Reread, any_rows, compare, filtered_rows, read_rows, reread};
 pub(crate) use upload::UPLOAD_BYTES;
 
 /// Where files go, and the runtime that moves their bytes. Writers block; use them outside any

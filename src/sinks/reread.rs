@@ -3,6 +3,7 @@
 //! Shares with the writers only the object and the contract. Reads in bounded memory.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Decimal128Type;
@@ -71,13 +72,42 @@ pub fn read_rows(
     contract: &Contract,
     each: &mut dyn FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
+    read_rows_until(destination, file, contract, |rows| each(rows).map(ControlFlow::Continue))
+}
+
+/// Whether `holds` says it of some rows of a published Parquet file. What follows them is not read.
+///
+/// # Errors
+/// As of [`read_rows`].
+pub fn any_rows(
+    destination: &Destination,
+    file: &DataFile,
+    contract: &Contract,
+    holds: impl Fn(&RecordBatch) -> Result<bool>,
+) -> Result<bool> {
+    let mut found = false;
+    read_rows_until(destination, file, contract, |rows| {
+        found = holds(&rows)?;
+        Ok(if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(found)
+}
+
+fn read_rows_until(
+    destination: &Destination,
+    file: &DataFile,
+    contract: &Contract,
+    mut each: impl FnMut(RecordBatch) -> Result<ControlFlow<()>>,
+) -> Result<()> {
     let object = StoredObject::open(destination, &file.path)?;
     object.require_unaltered(file)?;
     let mut found = 0;
     for rows in rows_of(&object, contract)? {
         let rows = rows.map_err(|e| object.unreadable(e))?;
         found += rows.num_rows() as u64;
-        each(rows)?;
+        if each(rows)?.is_break() {
+            return Ok(());
+        }
     }
     if found == file.rows {
         return Ok(());

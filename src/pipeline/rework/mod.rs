@@ -30,7 +30,7 @@ use crate::publish::{
     published_by,
 };
 use crate::sinks::quarantine::{RefusedBytes, Sifted, Sifting, sift_quarantine};
-use crate::sinks::{Destination, read_rows};
+use crate::sinks::{Destination, any_rows};
 use crate::telemetry::{Progress, Stage};
 use crate::transform::PrivacyInForce;
 
@@ -272,11 +272,7 @@ impl<'a> Rework<'a> {
         let mut files = self.readable_files(records, objects);
         files.retain(|(record, _)| of_record(record));
         let found = files.into_par_iter().with_max_len(1).map(|(record, file)| {
-            let mut is_meant = false;
-            read_rows(&destination, file, self.contract(), &mut |rows| {
-                is_meant = is_meant || holds(&rows)?;
-                Ok(())
-            })?;
+            let is_meant = any_rows(&destination, file, self.contract(), &holds)?;
             Ok(file.dt.filter(|_| is_meant).map(|day| (record.seq, day)))
         });
         Ok(found.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
