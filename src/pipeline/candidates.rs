@@ -7,15 +7,16 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Date32Array, RecordBatch, UInt32Array,
     UInt64Array,
 };
-use arrow::compute::{interleave, take_record_batch};
-use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef, UInt32Type, UInt64Type};
+use arrow::compute::{interleave_record_batch, take, take_record_batch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type, UInt64Type};
+use arrow::error::ArrowError;
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::model::SplitId;
+use crate::model::{SplitId, Sums};
 use crate::state::{DaySegment, StagedRun};
 
-use super::keys::key_prefix;
+use super::keys::{KeyEncoder, key_prefix};
 use super::route::{Routed, Verdict};
 use super::staged::StagedWriter;
 
@@ -23,26 +24,32 @@ use super::staged::StagedWriter;
 const MAX_BATCH_ROWS: usize = 1024;
 /// …or fewer, when rows are large: about this many bytes.
 pub(super) const STAGED_BATCH_BYTES: usize = 128 << 10;
+/// Sorted rows that are copied at once, bytes: few, so that one run after the other is copied through
+/// the same memory; but each column of them is a way through all that is held.
+const GATHERED_BYTES: usize = 16 << 20;
 
-/// The columns of a run: the output columns, then those that only the pipeline sees.
+/// The columns of a run: the output columns, then those that only the pipeline sees. The day of a row
+/// is that of its segment, its key is read from the output columns.
 #[derive(Debug, Clone)]
 pub(super) struct RunColumns {
     schema: SchemaRef,
     output: usize,
     keeps_raw: bool,
+    key: Arc<KeyEncoder>,
 }
 
 impl RunColumns {
     /// Columns of the runs of a contract's rows. Source bytes travel along only when a rule over
     /// several rows can still refuse a candidate.
-    pub(super) fn new(contract: &Contract) -> Self {
+    ///
+    /// # Errors
+    /// As [`KeyEncoder::new`].
+    pub(super) fn new(contract: &Contract) -> Result<Self> {
         let rows = contract.nullable_output_schema();
         let keeps_raw = !contract.unique.is_empty();
         let mut fields = rows.fields().to_vec();
         let mut add =
             |name: &str, data_type| fields.push(Arc::new(Field::new(name, data_type, true)));
-        add("#day", DataType::Date32);
-        add("#key", DataType::Binary);
         add("#row", DataType::UInt64);
         add("#split", DataType::UInt32);
         if keeps_raw {
@@ -50,7 +57,8 @@ impl RunColumns {
             add("#raw_offset", DataType::UInt64);
         }
         let schema = Arc::new(Schema::new(fields));
-        Self { schema, output: rows.fields().len(), keeps_raw }
+        let key = Arc::new(KeyEncoder::new(contract, &contract.key)?);
+        Ok(Self { schema, output: rows.fields().len(), keeps_raw, key })
     }
 
     /// Indices of the output columns.
@@ -63,30 +71,29 @@ impl RunColumns {
         (0..self.schema.fields().len()).collect()
     }
 
-    fn days<'a>(&self, rows: &'a RecordBatch) -> &'a Date32Array {
-        rows.column(self.output).as_primitive::<Date32Type>()
-    }
-
     /// Encoded keys of a run's rows.
-    pub(super) fn keys<'a>(&self, rows: &'a RecordBatch) -> &'a BinaryArray {
-        rows.column(self.output + 1).as_binary()
+    ///
+    /// # Errors
+    /// As [`KeyEncoder::encode`].
+    pub(super) fn keys(&self, rows: &RecordBatch) -> Result<BinaryArray> {
+        self.key.encode(rows)
     }
 
     /// Ordinals within the split of a run's rows.
     pub(super) fn rows<'a>(&self, rows: &'a RecordBatch) -> &'a UInt64Array {
-        rows.column(self.output + 2).as_primitive::<UInt64Type>()
+        rows.column(self.output).as_primitive::<UInt64Type>()
     }
 
     /// Splits of a run's rows.
     pub(super) fn splits<'a>(&self, rows: &'a RecordBatch) -> &'a UInt32Array {
-        rows.column(self.output + 3).as_primitive::<UInt32Type>()
+        rows.column(self.output + 1).as_primitive::<UInt32Type>()
     }
 
     /// Source bytes and their offset of one row of a run, when they travel along.
     pub(super) fn raw<'a>(&self, rows: &'a RecordBatch, row: usize) -> Option<(&'a [u8], u64)> {
         self.keeps_raw.then(|| {
-            let bytes = rows.column(self.output + 4).as_binary::<i32>().value(row);
-            (bytes, rows.column(self.output + 5).as_primitive::<UInt64Type>().value(row))
+            let bytes = rows.column(self.output + 2).as_binary::<i32>().value(row);
+            (bytes, rows.column(self.output + 3).as_primitive::<UInt64Type>().value(row))
         })
     }
 
@@ -102,26 +109,53 @@ impl RunColumns {
         routed: &Routed,
         split: SplitId,
         keys: &BinaryArray,
-    ) -> Result<RecordBatch> {
+    ) -> Result<Candidates> {
         let batch = &routed.batch;
-        let rows = routed.rows_with(Verdict::Candidate);
-        let days = batch.business_dates.as_ref().ok_or_else(|| {
+        let days = batch.business_dates.clone().ok_or_else(|| {
             Error::new(ErrorKind::Unexpected, "a batch came without business dates")
         })?;
         let mut columns = batch.columns.columns().to_vec();
-        columns.push(Arc::new(days.clone()));
-        columns.push(Arc::new(keys.clone()));
         let ordinals = (batch.first_row..).take(batch.num_rows());
         columns.push(Arc::new(UInt64Array::from_iter_values(ordinals)));
         columns.push(Arc::new(UInt32Array::from_value(split.0, batch.num_rows())));
         if self.keeps_raw {
             columns.extend(raw_columns(routed));
         }
-        let all = self.batch(columns)?;
-        if rows.len() == all.num_rows() {
-            return Ok(all);
+        let picked = routed.rows_with(Verdict::Candidate);
+        Candidates::new(self.batch(columns)?, days, keys.clone(), picked)
+    }
+}
+
+/// The rows of a batch that may be published, among others that may not: sorting copies them anyway.
+pub(super) struct Candidates {
+    /// With the columns of a run.
+    rows: RecordBatch,
+    days: Date32Array,
+    keys: BinaryArray,
+    /// Which of the rows they are, ascending.
+    picked: UInt32Array,
+}
+
+impl Candidates {
+    /// Those of `rows` that are `picked`. The others are let go of when they are many.
+    pub(super) fn new(
+        rows: RecordBatch,
+        days: Date32Array,
+        keys: BinaryArray,
+        picked: UInt32Array,
+    ) -> Result<Self> {
+        if picked.len() * 2 > rows.num_rows() {
+            return Ok(Self { rows, days, keys, picked });
         }
-        take_record_batch(&all, &rows).or_err(ErrorKind::Unexpected, "could not take candidates")
+        let take = || -> Result<_, ArrowError> {
+            Ok(Self {
+                rows: take_record_batch(&rows, &picked)?,
+                days: take(&days, &picked, None)?.as_primitive().clone(),
+                keys: take(&keys, &picked, None)?.as_binary().clone(),
+                picked: (0..).take(picked.len()).collect(),
+            })
+        };
+        take().or_err(ErrorKind::Unexpected, "could not take candidates")
     }
 }
 
@@ -150,9 +184,9 @@ impl RunWriter {
         Ok(Self { file, days: Vec::new(), batches: 0 })
     }
 
-    /// Appends rows of `day`, each of about `row_bytes`. They come after all rows before, by day
-    /// and key.
-    pub(super) fn write(&mut self, day: i32, rows: &RecordBatch, row_bytes: usize) -> Result<()> {
+    /// Appends rows of `day`. They come after all rows before, by day and key.
+    pub(super) fn write(&mut self, day: i32, rows: &RecordBatch) -> Result<()> {
+        let row_bytes = data_bytes(rows) / rows.num_rows().max(1);
         let batch_rows = (STAGED_BATCH_BYTES / row_bytes.max(1)).clamp(1, MAX_BATCH_ROWS);
         let batches = rows.num_rows().div_ceil(batch_rows);
         for batch in 0..batches {
@@ -178,10 +212,17 @@ impl RunWriter {
     }
 }
 
+/// Bytes of the values of a batch. The size of its buffers says nothing: those of a staged batch are
+/// all cut from one, which would count for each column.
+pub(super) fn data_bytes(rows: &RecordBatch) -> usize {
+    let columns = rows.columns().iter().map(|column| column.to_data().get_slice_memory_size());
+    columns.filter_map(Result::ok).sum()
+}
+
 /// Runs of one split in the making.
 pub(super) struct RunBuilder {
     columns: RunColumns,
-    held: Vec<RecordBatch>,
+    held: Vec<Candidates>,
     bytes: usize,
     runs: Vec<StagedRun>,
 }
@@ -192,11 +233,11 @@ impl RunBuilder {
         Self { columns, held: Vec::new(), bytes: 0, runs: Vec::new() }
     }
 
-    /// Adds rows as [`RunColumns::of_routed`] gives them.
-    pub(super) fn push(&mut self, rows: RecordBatch) {
-        if rows.num_rows() > 0 {
-            self.bytes += rows.get_array_memory_size();
-            self.held.push(rows);
+    /// Adds rows as [`RunColumns::of_routed`] gives them; they come in source order.
+    pub(super) fn push(&mut self, candidates: Candidates) {
+        if !candidates.picked.is_empty() {
+            self.bytes += candidates.rows.get_array_memory_size();
+            self.held.push(candidates);
         }
     }
 
@@ -205,23 +246,27 @@ impl RunBuilder {
         self.bytes
     }
 
-    /// Sorts what is held and moves it to a file.
-    pub(super) fn flush(&mut self, dir: &Path) -> Result<()> {
+    /// Sorts what is held and moves it to a file. Adds it to `sums`.
+    pub(super) fn flush(&mut self, dir: &Path, sums: &mut Sums) -> Result<()> {
         if self.held.is_empty() {
             return Ok(());
         }
         let name = format!("run-{:03}.arrow", self.runs.len());
         let mut run = RunWriter::create(dir, name, &self.columns)?;
-        let order = self.sorted();
-        let row_bytes = self.bytes / order.len().max(1);
-        let places: Vec<_> = order.iter().map(|place| (place.batch, place.row)).collect();
-        let rows = self.columns.batch(gather(std::mem::take(&mut self.held), &places)?)?;
-        let mut first_row = 0;
-        for of_day in order.chunk_by(|a, b| a.day == b.day) {
-            run.write(of_day[0].day, &rows.slice(first_row, of_day.len()), row_bytes)?;
-            first_row += of_day.len();
+        let held: Vec<&RecordBatch> = self.held.iter().map(|held| &held.rows).collect();
+        let row_bytes = self.bytes / held.iter().map(|rows| rows.num_rows()).sum::<usize>().max(1);
+        let at_once = (GATHERED_BYTES / row_bytes.max(1)).max(1);
+        for of_day in self.sorted().chunk_by(|a, b| a.day == b.day) {
+            for places in of_day.chunks(at_once) {
+                let places = places.iter().map(|place| (place.batch as usize, place.row as usize));
+                let rows = interleave_record_batch(&held, &places.collect::<Vec<_>>())
+                    .or_err(ErrorKind::Unexpected, "could not sort candidates")?;
+                sums.add(&rows);
+                run.write(of_day[0].day, &rows)?;
+            }
         }
         self.runs.push(run.finish()?);
+        self.held.clear();
         self.bytes = 0;
         Ok(())
     }
@@ -238,21 +283,18 @@ impl RunBuilder {
 
     /// Places of what is held, by day, key and source order.
     fn sorted(&self) -> Vec<Place> {
-        let sort_columns: Vec<_> = (self.held.iter())
-            .map(|b| (self.columns.days(b), self.columns.keys(b), self.columns.rows(b)))
-            .collect();
-        let mut order = Vec::with_capacity(self.held.iter().map(RecordBatch::num_rows).sum());
-        for (batch, (days, keys, _)) in sort_columns.iter().enumerate() {
-            order.extend((0..keys.len()).map(|row| Place {
-                prefix: key_prefix(keys.value(row)),
-                day: days.value(row),
+        let mut order = Vec::with_capacity(self.held.iter().map(|held| held.picked.len()).sum());
+        for (batch, Candidates { days, keys, picked, .. }) in (0u32..).zip(&self.held) {
+            order.extend(picked.values().iter().map(|row| Place {
+                prefix: key_prefix(keys.value(*row as usize)),
+                day: days.value(*row as usize),
                 batch,
-                row,
+                row: *row,
             }));
         }
         let in_full = |place: &Place| {
-            let (_, keys, rows) = sort_columns[place.batch];
-            (keys.value(place.row), rows.value(place.row))
+            let keys = &self.held[place.batch as usize].keys;
+            (keys.value(place.row as usize), place.batch, place.row)
         };
         order.sort_unstable_by(|a, b| {
             let by_prefix = (a.day, a.prefix).cmp(&(b.day, b.prefix));
@@ -262,27 +304,10 @@ impl RunBuilder {
     }
 }
 
-/// The rows at `places`, column by column: one column of many rows fits the processor's caches, all
-/// of them do not. A column is let go when it is copied, so the copy does not double what is held.
-fn gather(held: Vec<RecordBatch>, places: &[(usize, usize)]) -> Result<Vec<ArrayRef>> {
-    let mut columns: Vec<_> =
-        held.into_iter().map(|rows| rows.into_parts().1.into_iter()).collect();
-    let mut gathered = Vec::new();
-    loop {
-        let parts: Vec<ArrayRef> = columns.iter_mut().filter_map(Iterator::next).collect();
-        if parts.is_empty() {
-            return Ok(gathered);
-        }
-        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-        let column = interleave(&parts, places);
-        gathered.push(column.or_err(ErrorKind::Unexpected, "could not sort candidates")?);
-    }
-}
-
 /// Where a held row lies, and what it is sorted by first: most rows need no look at their batch.
 struct Place {
-    day: i32,
     prefix: u128,
-    batch: usize,
-    row: usize,
+    day: i32,
+    batch: u32,
+    row: u32,
 }

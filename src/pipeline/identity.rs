@@ -16,6 +16,8 @@ use crate::transform::{PrivacyInForce, instants_of_days, period_micros, tzdb_ver
 
 /// Version of the program, as records name it.
 pub(super) const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Form of staged files: what was staged in another one is redone.
+const STAGED_FORM: &str = "2";
 
 /// The key of what `plan` would publish from these sources. Two runs with one key publish the
 /// same rows. It holds what `as_of` changes, not the clock itself: see [`as_of_effect`]. Of rates
@@ -90,12 +92,9 @@ fn rates_that_matter(plan: &Plan, rates: &Rates) -> String {
 
 /// The key of the staging folder of the run with `key`: what is staged names the rate file.
 pub(super) fn staging_key(key: &str, rates: Option<&Rates>) -> String {
-    match rates {
-        None => key.to_owned(),
-        Some(rates) => {
-            idempotency_key(&[("run", key.to_owned()), ("rate_file", rates.sha256.clone())])
-        }
-    }
+    let mut parts = vec![("run", key.to_owned()), ("staged_form", STAGED_FORM.to_owned())];
+    parts.extend(rates.map(|rates| ("rate_file", rates.sha256.clone())));
+    idempotency_key(&parts)
 }
 
 /// The key by which an interrupted reading of live sources is found again. What else has changed
@@ -111,6 +110,7 @@ pub(super) fn reading_key(
     }
     parts.extend(keys_and_marks(plan, privacy));
     parts.push(("target", plan.target.clone()));
+    parts.push(("staged_form", STAGED_FORM.to_owned()));
     parts.extend(rates.map(|rates| ("rate_file", rates.sha256.clone())));
     parts.extend(plan.sources.iter().map(|source| ("source", source_text(source))));
     Ok(idempotency_key(&parts))

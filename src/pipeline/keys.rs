@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::model::KEY_PART_SEPARATOR;
 
 /// Encodes one or several columns of a batch as comparable bytes.
+#[derive(Debug)]
 pub(super) struct KeyEncoder {
     columns: Vec<usize>,
     converter: Option<RowConverter>,

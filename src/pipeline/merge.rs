@@ -82,7 +82,7 @@ impl<'a> DayMerge<'a> {
     /// From the staging place.
     pub(super) fn open(day: i32, extracted: Extracted<'a>) -> Result<Self> {
         let Extracted { contract, staging, checkpoints, older, left_out, refused, .. } = extracted;
-        let columns = RunColumns::new(contract);
+        let columns = RunColumns::new(contract)?;
         let runs = runs_of_day(day, extracted);
         let runs = passes::at_most(extracted.fan_in, day, runs, &columns, staging)?;
         let rows = SortedRows::open(&runs, &columns)?;

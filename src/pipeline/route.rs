@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, UInt64Array};
+use arrow::array::{Array, ArrayRef, UInt32Array};
 
 use crate::catalog::Contract;
 use crate::error::{Error, ErrorKind, Result};
@@ -103,8 +103,8 @@ pub(super) struct Routed {
 
 impl Routed {
     /// Rows with a verdict, as indices to take.
-    pub(super) fn rows_with(&self, verdict: Verdict) -> UInt64Array {
-        let rows = (0u64..).zip(&self.verdicts);
+    pub(super) fn rows_with(&self, verdict: Verdict) -> UInt32Array {
+        let rows = (0u32..).zip(&self.verdicts);
         rows.filter(|(_, v)| **v == verdict).map(|(row, _)| row).collect()
     }
 

@@ -40,7 +40,7 @@ impl<'a> SpillRules<'a> {
         Ok(Self {
             contract,
             names,
-            columns: RunColumns::new(contract),
+            columns: RunColumns::new(contract)?,
             key: KeyEncoder::new(contract, &contract.key)?,
             unique: unique.collect::<Result<_>>()?,
             limit_bytes,
@@ -60,6 +60,7 @@ pub(super) struct Spill<'a> {
     resumed_days: BTreeMap<String, Verdicts>,
     warnings: BTreeMap<String, u64>,
     zones: ZoneSpans,
+    /// Over the candidates that are in files.
     sums: Sums,
     runs: RunBuilder,
     index: KeyIndexBuilder,
@@ -137,9 +138,7 @@ impl<'a> Spill<'a> {
                 self.add_reject(routed, row);
             }
         }
-        let candidates = self.rules.columns.of_routed(routed, self.split.id, &keys)?;
-        self.sums.add(&candidates);
-        self.runs.push(candidates);
+        self.runs.push(self.rules.columns.of_routed(routed, self.split.id, &keys)?);
         add_entries(&mut self.index, routed, &keys, Some(&versions));
         for (index, encoder) in self.unique.iter_mut().zip(&self.rules.unique) {
             add_entries(index, routed, &encoder.encode(columns)?, None);
@@ -166,7 +165,7 @@ impl<'a> Spill<'a> {
     /// Moves whatever has grown past its share to files.
     fn flush(&mut self, limit_bytes: usize) -> Result<()> {
         if self.runs.bytes() > limit_bytes {
-            self.runs.flush(&self.dir)?;
+            self.runs.flush(&self.dir, &mut self.sums)?;
         }
         let indexes = std::iter::once(&mut self.index).chain(&mut self.unique);
         for index in indexes.filter(|index| index.bytes() > limit_bytes / 4) {

@@ -15,6 +15,10 @@ use arrow::ipc::writer::FileWriter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::{StagedFile, io_error};
 
+/// Bytes that go to a file at once. The system clears a page before it takes a part of it, so parts
+/// should be few.
+const WRITE_BYTES: usize = 256 << 10;
+
 /// A staged file that is being written.
 pub(super) struct StagedWriter {
     name: String,
@@ -30,7 +34,7 @@ impl StagedWriter {
     pub(super) fn create(dir: &Path, name: String, schema: &Schema) -> Result<Self> {
         let path = dir.join(&name);
         let file = File::create(&path).map_err(|e| io_error("begin a staged file", &path, e))?;
-        let writer = FileWriter::try_new(BufWriter::new(file), schema)
+        let writer = FileWriter::try_new(BufWriter::with_capacity(WRITE_BYTES, file), schema)
             .map_err(|e| staging_error("begin a staged file", &path, e))?;
         Ok(Self { name, path, writer })
     }

@@ -145,7 +145,7 @@ impl<'a> RefusedOfDay<'a> {
             staging,
             not_unique,
             day,
-            columns: RunColumns::new(&plan.contract),
+            columns: RunColumns::new(&plan.contract)?,
             key: KeyEncoder::new(&plan.contract, &plan.contract.key)?,
             rows: RejectBuilder::new(&plan.contract),
             file: None,

@@ -1,9 +1,10 @@
 //! Rows picked from many batches on their way into one.
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 
 use crate::error::{ErrorKind, Result, ResultExt};
+use crate::pipeline::candidates::data_bytes;
 
 use super::runs::MergedRow;
 
@@ -66,11 +67,6 @@ impl Chunk {
         self.picked.is_empty()
     }
 
-    /// Bytes of a picked row, on average.
-    pub(super) fn row_bytes(&self) -> usize {
-        self.bytes / self.picked.len().max(1)
-    }
-
     /// The picked rows; the chunk is empty afterwards.
     pub(super) fn take(&mut self) -> Result<RecordBatch> {
         let doing = "could not merge runs";
@@ -85,11 +81,4 @@ impl Chunk {
         self.bytes = 0;
         Ok(rows)
     }
-}
-
-/// Bytes of the values of a batch. The size of its buffers says nothing: those of a staged batch are
-/// all cut from one, which would count for each column.
-fn data_bytes(rows: &RecordBatch) -> usize {
-    let columns = rows.columns().iter().map(|column| column.to_data().get_slice_memory_size());
-    columns.filter_map(Result::ok).sum()
 }

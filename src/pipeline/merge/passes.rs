@@ -51,8 +51,7 @@ fn merge(
         let row = rows.next()?;
         row.iter().for_each(|row| chunk.push(row));
         if chunk.is_full() || (row.is_none() && !chunk.is_empty()) {
-            let row_bytes = chunk.row_bytes();
-            run.write(day, &chunk.take()?, row_bytes)?;
+            run.write(day, &chunk.take()?)?;
         }
         if row.is_none() {
             break;

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::catalog::load_contract;
 use crate::model::{Part, RawFormat, Split};
-use crate::pipeline::candidates::RunBuilder;
+use crate::pipeline::candidates::{Candidates, RunBuilder};
 
 fn users() -> Contract {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -22,33 +22,41 @@ fn users() -> Contract {
     contract
 }
 
-/// Candidates with the given (day, key, ordinal), as the spill hands them to a run.
-fn candidates(contract: &Contract, split: u32, rows: &[(i32, String, u64)]) -> RecordBatch {
-    let columns = RunColumns::new(contract);
-    let texts = || Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.1.clone())));
+/// Candidates with the given (day, key, ordinal), as the spill hands them to a run: before every third
+/// of them stand as many as `others`, which are no candidates.
+fn candidates(
+    contract: &Contract,
+    split: u32,
+    rows: &[(i32, String, u64)],
+    others: usize,
+) -> Candidates {
+    let columns = RunColumns::new(contract).unwrap();
+    let mut among = Vec::new();
+    for (i, row) in rows.iter().enumerate() {
+        among.extend(vec![None; if i % 3 == 0 { others } else { 0 }]);
+        among.push(Some(row));
+    }
+    let key = |row: &Option<&(i32, String, u64)>| row.map_or("other", |row| &row.1).to_owned();
+    let texts = || Arc::new(StringArray::from_iter_values(among.iter().map(key)));
     let instants = || {
-        let values = rows.iter().map(|r| i64::from(r.0));
-        Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
+        let values = among.iter().map(|row| row.map(|row| i64::from(row.0)));
+        Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
     };
-    let days = || Arc::new(Date32Array::from_iter_values(rows.iter().map(|r| r.0)));
-    let keys = BinaryArray::from_iter_values(rows.iter().map(|r| r.1.as_bytes()));
-    let ordinals = UInt64Array::from_iter_values(rows.iter().map(|r| r.2));
+    let days: Date32Array = among.iter().map(|row| row.map(|row| row.0)).collect();
+    let keys = BinaryArray::from_iter_values(among.iter().map(|row| key(row).into_bytes()));
+    let ordinals: UInt64Array = among.iter().map(|row| row.map(|row| row.2)).collect();
     let mut arrays: Vec<arrow::array::ArrayRef> = Vec::new();
     for field in &contract.fields {
         arrays.push(match field.data_type {
             crate::catalog::FieldType::Text => texts(),
-            crate::catalog::FieldType::Date => days(),
+            crate::catalog::FieldType::Date => Arc::new(days.clone()),
             _ => instants(),
         });
     }
-    let splits = UInt32Array::from_value(split, rows.len());
-    arrays.extend([
-        days() as _,
-        Arc::new(keys) as _,
-        Arc::new(ordinals) as _,
-        Arc::new(splits) as _,
-    ]);
-    columns.batch(arrays).unwrap()
+    let splits = UInt32Array::from_value(split, among.len());
+    arrays.extend([Arc::new(ordinals) as _, Arc::new(splits) as _]);
+    let picked = (0u32..).zip(&among).filter_map(|(i, row)| row.map(|_| i)).collect();
+    Candidates::new(columns.batch(arrays).unwrap(), days, keys, picked).unwrap()
 }
 
 fn split(id: u32) -> Split {
@@ -63,11 +71,12 @@ fn split(id: u32) -> Split {
     }
 }
 
-/// Spills the rows of two splits, `spill_rows` at a time, and merges day 1, at most `fan_in` runs at
+/// Spills the rows of two splits, `spill_rows` at a time amid `others`, and merges day 1, at most `fan_in` runs at
 /// once. Gives the keys, the refused rows, and how many rows were given.
 fn merged(
     rows: &[Vec<(i32, String, u64)>],
     spill_rows: usize,
+    others: usize,
     fan_in: usize,
     [older, left_out, refused]: [&RowSet; 3],
 ) -> (Vec<String>, Vec<(u32, u64)>, u64) {
@@ -77,10 +86,11 @@ fn merged(
     let mut checkpoints = Vec::new();
     for (id, rows) in (0u32..).zip(rows) {
         let dir = staging.clear_split(SplitId(id)).unwrap();
-        let mut runs = RunBuilder::new(RunColumns::new(&contract));
+        let mut runs = RunBuilder::new(RunColumns::new(&contract).unwrap());
+        let mut sums = Sums::new(&contract.output_schema());
         for rows in rows.chunks(spill_rows) {
-            runs.push(candidates(&contract, id, rows));
-            runs.flush(&dir).unwrap();
+            runs.push(candidates(&contract, id, rows, others));
+            runs.flush(&dir, &mut sums).unwrap();
         }
         checkpoints.push(Checkpoint {
             split: split(id),
@@ -90,7 +100,7 @@ fn merged(
             warnings: BTreeMap::new(),
             zones: crate::model::ZoneSpans::default(),
             runs: {
-                runs.flush(&dir).unwrap();
+                runs.flush(&dir, &mut sums).unwrap();
                 runs.runs().to_vec()
             },
             indexes: vec![],
@@ -135,6 +145,7 @@ proptest! {
     fn rows_come_in_key_order_once_each_however_they_were_spilled(
         days in prop::collection::vec(0..3i32, 0..200),
         spill_rows in 1..60usize,
+        others in 0..8usize,
         fan_in in 2..9usize,
         struck in prop::collection::vec((0..2u32, 0..100u64), 0..20),
         left_out_rows in prop::collection::vec((0..2u32, 0..100u64), 0..20),
@@ -171,8 +182,8 @@ proptest! {
         }
         expected.sort();
         let struck = [&older, &left_out, &refused];
-        let (ids, handed_over, emitted) = merged(&rows, spill_rows, fan_in, struck);
-        prop_assert_eq!(&merged(&rows, 200, 2, struck).1, &handed_over);
+        let (ids, handed_over, emitted) = merged(&rows, spill_rows, others, fan_in, struck);
+        prop_assert_eq!(&merged(&rows, 200, 0, 2, struck).1, &handed_over);
         prop_assert_eq!(emitted, ids.len() as u64);
         prop_assert_eq!(ids, expected);
         prop_assert_eq!(handed_over.len(), expected_refused);
