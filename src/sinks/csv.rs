@@ -6,20 +6,18 @@
 
 use std::borrow::Cow;
 use std::io::Write;
+use std::ops::Range;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Int64Type, SchemaRef, TimestampMicrosecondType,
-};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{ArrowNativeType, DataType, SchemaRef};
+use memchr::{memchr, memchr2, memchr3};
 
-use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::model::date_of_days;
+use crate::error::Result;
 use crate::plan::FormulaGuard;
 
-use super::json::write_json;
+use super::json::JsonColumn;
+use super::plain::Values;
 use super::upload::{Upload, Uploaded, encoder_error};
 
 /// Lines are sent on when they have grown to this.
@@ -33,7 +31,6 @@ pub(super) struct CsvEncoder {
     guarded_cells: u64,
     size_bytes: u64,
     lines: Vec<u8>,
-    cell: Vec<u8>,
 }
 
 impl CsvEncoder {
@@ -50,13 +47,12 @@ impl CsvEncoder {
             guarded_cells: 0,
             size_bytes: 0,
             lines: Vec::new(),
-            cell: Vec::new(),
         };
         for (i, field) in schema.fields().iter().enumerate() {
             if i > 0 {
                 encoder.lines.push(b',');
             }
-            write_field(field.name().as_bytes(), &mut encoder.lines);
+            write_text(field.name().as_bytes(), &mut encoder.lines);
         }
         encoder.lines.extend(b"\r\n");
         encoder.send()?;
@@ -64,14 +60,14 @@ impl CsvEncoder {
     }
 
     pub fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        let columns: Vec<_> = rows.columns().iter().map(Column::new).collect::<Result<_>>()?;
         for row in 0..rows.num_rows() {
-            for (i, column) in rows.columns().iter().enumerate() {
+            for (i, column) in columns.iter().enumerate() {
                 if i > 0 {
                     self.lines.push(b',');
                 }
-                if column.is_valid(row) {
-                    self.write_cell(column, row)?;
-                }
+                let is_guarded = column.write_cell(row, self.guard, &mut self.lines)?;
+                self.guarded_cells += u64::from(is_guarded);
             }
             self.lines.extend(b"\r\n");
             if self.lines.len() >= SEND_BYTES {
@@ -79,22 +75,6 @@ impl CsvEncoder {
             }
         }
         self.send()
-    }
-
-    fn write_cell(&mut self, column: &dyn Array, row: usize) -> Result<()> {
-        if let Some(texts) = column.as_string_opt::<i32>() {
-            let text = guarded(texts.value(row), self.guard);
-            self.guarded_cells += u64::from(matches!(text, Cow::Owned(_)));
-            write_field(text.as_bytes(), &mut self.lines);
-            return Ok(());
-        }
-        self.cell.clear();
-        match column.data_type() {
-            DataType::List(_) | DataType::Struct(_) => write_json(column, row, &mut self.cell)?,
-            _ => write_plain(column, row, &mut self.cell)?,
-        }
-        write_field(&self.cell, &mut self.lines);
-        Ok(())
     }
 
     fn send(&mut self) -> Result<()> {
@@ -114,21 +94,98 @@ impl CsvEncoder {
     }
 }
 
-/// A field, quoted where it must be. An empty one is quoted: without quotes it would be NULL.
-fn write_field(text: &[u8], out: &mut Vec<u8>) {
-    let quoted = text.is_empty() || text.iter().any(|b| matches!(b, b'"' | b',' | b'\r' | b'\n'));
-    if !quoted {
-        out.extend(text);
-        return;
+/// A column whose type is looked up once and not for each cell.
+struct Column<'a> {
+    nulls: Option<&'a NullBuffer>,
+    cells: Cells<'a>,
+}
+
+enum Cells<'a> {
+    /// Texts, and whether one of them may need quotes.
+    Texts(&'a StringArray, bool),
+    Values(Values<'a>),
+    Nested(JsonColumn<'a>),
+}
+
+impl<'a> Column<'a> {
+    fn new(column: &'a ArrayRef) -> Result<Self> {
+        let cells = match column.data_type() {
+            DataType::Utf8 => {
+                let texts = column.as_string();
+                Cells::Texts(texts, needs_quotes(text_bytes(texts, 0..texts.len())))
+            }
+            DataType::List(_) | DataType::Struct(_) => {
+                Cells::Nested(JsonColumn::new(column.as_ref(), 0..column.len())?)
+            }
+            _ => Cells::Values(Values::new(column.as_ref())?),
+        };
+        Ok(Self { nulls: column.nulls(), cells })
     }
-    out.push(b'"');
+
+    /// Appends the field at `row`; gives whether it is guarded.
+    fn write_cell(&self, row: usize, guard: FormulaGuard, out: &mut Vec<u8>) -> Result<bool> {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            return Ok(false);
+        }
+        let start = out.len();
+        let mut is_guarded = false;
+        match &self.cells {
+            Cells::Texts(texts, may_need_quotes) => {
+                let text = guarded(texts.value(row), guard);
+                is_guarded = matches!(text, Cow::Owned(_));
+                if *may_need_quotes {
+                    write_text(text.as_bytes(), out);
+                } else {
+                    out.extend(text.as_bytes());
+                }
+            }
+            Cells::Values(values) => values.write(row, out)?,
+            Cells::Nested(values) => {
+                out.push(b'"');
+                values.write(row, out)?;
+                if memchr2(b'"', b',', &out[start + 1..]).is_some() {
+                    out.push(b'"');
+                } else {
+                    out.remove(start);
+                }
+            }
+        }
+        if out.len() == start {
+            out.extend(b"\"\""); // without quotes it would be NULL
+        }
+        Ok(is_guarded)
+    }
+}
+
+/// The bytes of the texts of `rows`, one after another.
+pub(super) fn text_bytes(texts: &StringArray, rows: Range<usize>) -> &[u8] {
+    let offsets = texts.value_offsets();
+    &texts.value_data()[offsets[rows.start].as_usize()..offsets[rows.end].as_usize()]
+}
+
+fn needs_quotes(text: &[u8]) -> bool {
+    memchr3(b'"', b',', b'\n', text).is_some() || memchr(b'\r', text).is_some()
+}
+
+/// Appends a text, quoted where it must be.
+fn write_text(text: &[u8], out: &mut Vec<u8>) {
+    if needs_quotes(text) {
+        out.push(b'"');
+        write_doubled(text, out);
+        out.push(b'"');
+    } else {
+        out.extend(text);
+    }
+}
+
+/// Appends a text with every quote twice.
+pub(super) fn write_doubled(text: &[u8], out: &mut Vec<u8>) {
     for part in text.split_inclusive(|b| *b == b'"') {
         out.extend(part);
         if part.ends_with(b"\"") {
             out.push(b'"');
         }
     }
-    out.push(b'"');
 }
 
 /// A text as it is written: with an apostrophe where the guard asks for one.
@@ -142,67 +199,12 @@ pub(super) fn guarded(text: &str, guard: FormulaGuard) -> Cow<'_, str> {
 /// Whether a spreadsheet may run the text: it begins with one of the signs that start a formula,
 /// full-width forms included, or does so after blanks. TAB and CR count wherever they lead.
 fn runs_as_formula(text: &str) -> bool {
+    if text.bytes().next().is_none_or(|first| first.is_ascii_alphanumeric()) {
+        return false;
+    }
     let signs = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
     text.starts_with(['\t', '\r']) || text.trim_start().starts_with(signs)
 }
 
-/// Appends a value that is neither text nor nested.
-///
-/// # Errors
-/// `Unexpected` for a type that no contract can have.
-pub(super) fn write_plain(array: &dyn Array, row: usize, out: &mut Vec<u8>) -> Result<()> {
-    let unexpected = "a value cannot be written as text";
-    let text = match array.data_type() {
-        DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_string(),
-        DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value_as_string(row),
-        DataType::Boolean => array.as_boolean().value(row).to_string(),
-        DataType::Binary => STANDARD.encode(array.as_binary::<i32>().value(row)),
-        DataType::Date32 => {
-            let days = array.as_primitive::<Date32Type>().value(row);
-            let date = date_of_days(days);
-            date.ok_or_else(|| Error::new(ErrorKind::Unexpected, unexpected))?.to_string()
-        }
-        DataType::Timestamp(..) => {
-            let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
-            Timestamp::from_microsecond(micros)
-                .or_err(ErrorKind::Unexpected, unexpected)?
-                .to_string()
-        }
-        other => {
-            return Err(Error::new(ErrorKind::Unexpected, unexpected).with("type", other));
-        }
-    };
-    out.extend(text.as_bytes());
-    Ok(())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_are_quoted_where_they_must_be() {
-        for (text, field) in [
-            ("plain", "plain"),
-            ("", "\"\""),
-            ("a,b", "\"a,b\""),
-            ("say \"hi\"", "\"say \"\"hi\"\"\""),
-            ("two\nlines", "\"two\nlines\""),
-            (" blank ", " blank "),
-        ] {
-            let mut out = Vec::new();
-            write_field(text.as_bytes(), &mut out);
-            assert_eq!(String::from_utf8(out).unwrap(), field);
-        }
-    }
-
-    #[test]
-    fn formulas_are_told_by_how_they_begin() {
-        for text in ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "  =1", "＝1"] {
-            assert!(runs_as_formula(text), "{text:?}");
-        }
-        for text in ["", "1=1", "a@b.c", "'=1", "\u{200b}x"] {
-            assert!(!runs_as_formula(text), "{text:?}");
-        }
-    }
-}
+mod tests;

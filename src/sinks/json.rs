@@ -1,76 +1,128 @@
 //! Nested values as JSON text, for formats that have no nesting.
 //!
 //! Decimals are JSON strings, so that no reader makes floats of them; instants and days are
-//! written as in CSV, binary as base64, NULL as `null`.
+//! written as in CSV, binary as base64, NULL as `null`. Every quote is written twice, as it stands
+//! within a quoted field of CSV, so that no text is gone through once more.
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Int64Type};
+use std::ops::Range;
 
-use crate::error::{Error, ErrorKind, Result, ResultExt};
+use arrow::array::{Array, AsArray, StringArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{ArrowNativeType, DataType};
 
-use super::csv::write_plain;
+use crate::error::{ErrorKind, Result, ResultExt};
 
-/// Appends the value at `row` as JSON.
-///
-/// # Errors
-/// `Unexpected` for a type that no contract can have.
-pub(super) fn write_json(array: &dyn Array, row: usize, out: &mut Vec<u8>) -> Result<()> {
-    if array.is_null(row) {
-        out.extend(b"null");
-        return Ok(());
+use super::csv::{text_bytes, write_doubled};
+use super::plain::Values;
+
+/// A column as JSON.
+pub(super) struct JsonColumn<'a> {
+    nulls: Option<&'a NullBuffer>,
+    cells: Cells<'a>,
+}
+
+enum Cells<'a> {
+    List {
+        offsets: &'a [i32],
+        items: Box<JsonColumn<'a>>,
+    },
+    /// Columns, each with what stands before it: a comma but for the first, its name, a colon.
+    Struct(Vec<(Vec<u8>, JsonColumn<'a>)>),
+    Texts {
+        texts: &'a StringArray,
+        escaped: bool,
+    },
+    Bare(Values<'a>),
+    Quoted(Values<'a>),
+}
+
+impl<'a> JsonColumn<'a> {
+    /// The rows of a column that are going to be written.
+    ///
+    /// # Errors
+    /// `Unexpected` for a type that no contract can have.
+    pub fn new(column: &'a dyn Array, rows: Range<usize>) -> Result<Self> {
+        let cells = match column.data_type() {
+            DataType::List(_) => {
+                let list = column.as_list::<i32>();
+                let offsets = list.value_offsets();
+                let items = offsets[rows.start].as_usize()..offsets[rows.end].as_usize();
+                let items = Box::new(Self::new(list.values().as_ref(), items)?);
+                Cells::List { offsets, items }
+            }
+            DataType::Struct(fields) => {
+                let columns = fields.iter().zip(column.as_struct().columns()).enumerate();
+                let named = columns.map(|(i, (field, column))| {
+                    let mut before = if i > 0 { vec![b','] } else { Vec::new() };
+                    write_escaped(field.name(), &mut before)?;
+                    before.push(b':');
+                    Ok((before, Self::new(column.as_ref(), rows.clone())?))
+                });
+                Cells::Struct(named.collect::<Result<_>>()?)
+            }
+            DataType::Utf8 => {
+                let texts = column.as_string();
+                // Without a way out of the loop, so that many bytes are looked at in one step.
+                let escaped = (text_bytes(texts, rows).iter())
+                    .fold(false, |any, b| any | (*b < b' ' || *b == b'"' || *b == b'\\'));
+                Cells::Texts { texts, escaped }
+            }
+            DataType::Int64 | DataType::Boolean => Cells::Bare(Values::new(column)?),
+            _ => Cells::Quoted(Values::new(column)?),
+        };
+        Ok(Self { nulls: column.nulls(), cells })
     }
-    match array.data_type() {
-        DataType::List(_) => {
-            let list = array.as_list::<i32>().value(row);
-            write_all(b'[', b']', 0..list.len(), out, |i, out| write_json(list.as_ref(), i, out))
+
+    /// Appends the value at `row`.
+    ///
+    /// # Errors
+    /// `Unexpected` for a day or an instant beyond the calendar.
+    pub fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<()> {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            out.extend(b"null");
+            return Ok(());
         }
-        DataType::Struct(fields) => {
-            let columns = array.as_struct().columns();
-            write_all(b'{', b'}', 0..columns.len(), out, |i, out| {
-                write_text(fields[i].name(), out)?;
-                out.push(b':');
-                write_json(columns[i].as_ref(), row, out)
-            })
+        match &self.cells {
+            Cells::List { offsets, items } => {
+                out.push(b'[');
+                let first = offsets[row].as_usize();
+                for item in first..offsets[row + 1].as_usize() {
+                    if item > first {
+                        out.push(b',');
+                    }
+                    items.write(item, out)?;
+                }
+                out.push(b']');
+            }
+            Cells::Struct(columns) => {
+                out.push(b'{');
+                for (before, column) in columns {
+                    out.extend(before);
+                    column.write(row, out)?;
+                }
+                out.push(b'}');
+            }
+            Cells::Texts { texts, escaped: true } => write_escaped(texts.value(row), out)?,
+            Cells::Texts { texts, escaped: false } => {
+                out.extend(b"\"\"");
+                out.extend(texts.value(row).as_bytes());
+                out.extend(b"\"\"");
+            }
+            Cells::Bare(values) => values.write(row, out)?,
+            Cells::Quoted(values) => {
+                out.extend(b"\"\"");
+                values.write(row, out)?;
+                out.extend(b"\"\"");
+            }
         }
-        DataType::Utf8 => write_text(array.as_string::<i32>().value(row), out),
-        DataType::Int64 => {
-            out.extend(array.as_primitive::<Int64Type>().value(row).to_string().as_bytes());
-            Ok(())
-        }
-        DataType::Boolean => {
-            out.extend(if array.as_boolean().value(row) { &b"true"[..] } else { b"false" });
-            Ok(())
-        }
-        _ => {
-            let mut text = Vec::new();
-            write_plain(array, row, &mut text)?;
-            let text = std::str::from_utf8(&text)
-                .or_err(ErrorKind::Unexpected, "could not write a value as JSON")?;
-            write_text(text, out)
-        }
+        Ok(())
     }
 }
 
-fn write_all(
-    open: u8,
-    close: u8,
-    items: std::ops::Range<usize>,
-    out: &mut Vec<u8>,
-    mut write: impl FnMut(usize, &mut Vec<u8>) -> Result<()>,
-) -> Result<()> {
-    out.push(open);
-    for i in items {
-        if i > 0 {
-            out.push(b',');
-        }
-        write(i, out)?;
-    }
-    out.push(close);
+/// Appends a text as a JSON string.
+fn write_escaped(text: &str, out: &mut Vec<u8>) -> Result<()> {
+    let json =
+        serde_json::to_vec(text).or_err(ErrorKind::Unexpected, "could not write a text as JSON")?;
+    write_doubled(&json, out);
     Ok(())
-}
-
-fn write_text(text: &str, out: &mut Vec<u8>) -> Result<()> {
-    serde_json::to_writer(out, text).map_err(|e| {
-        Error::new(ErrorKind::Unexpected, "could not write a text as JSON").with_source(e)
-    })
 }

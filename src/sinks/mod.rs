@@ -10,6 +10,7 @@ mod encodings;
 mod json;
 mod object;
 mod parquet;
+mod plain;
 pub mod quarantine;
 mod reread;
 mod upload;
