@@ -158,38 +158,90 @@ impl Emails {
 }
 
 /// Whether the address is its own normal form beyond doubt, as nearly all are: lower-case ASCII,
-/// and a domain of ordinary labels.
-fn is_plainly_normal(address: &str) -> bool {
+/// and a domain of ordinary labels. Told in one pass over the bytes.
+pub(super) fn is_plainly_normal(address: &str) -> bool {
     const MAX_LABEL_BYTES: usize = 63;
-    let Some((local, domain)) = address.split_once('@') else { return false };
-    let is_ordinary = |label: &str| {
-        (1..=MAX_LABEL_BYTES).contains(&label.len())
-            && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && !label.contains("--")
-    };
-    address.len() <= MAX_ADDRESS_BYTES
-        && local.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
-        && is_dot_atom(local)
-        && domain.len() <= MAX_DOMAIN_CHARACTERS
-        && domain.contains('.')
-        && domain.split('.').all(is_ordinary)
-        && domain.bytes().next_back().is_some_and(|byte| byte.is_ascii_lowercase())
-        && !is_special_use(domain)
+    let bytes = address.as_bytes();
+    let Some(at) = memchr::memchr(b'@', bytes) else { return false };
+    let (local, domain) = (&bytes[..at], &bytes[at + 1..]);
+    if bytes.len() > MAX_ADDRESS_BYTES || domain.len() > MAX_DOMAIN_CHARACTERS {
+        return false;
+    }
+    let mut before = b'.';
+    for byte in local {
+        if !(PLAIN_ATEXT[usize::from(*byte)] || *byte == b'.' && before != b'.') {
+            return false;
+        }
+        before = *byte;
+    }
+    if before == b'.' {
+        return false;
+    }
+    let (mut before, mut label) = (b'.', 0);
+    for (place, byte) in domain.iter().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' => {}
+            b'-' if !matches!(before, b'.' | b'-') => {}
+            b'.' if !matches!(before, b'.' | b'-') && place - label <= MAX_LABEL_BYTES => {
+                label = place + 1;
+            }
+            _ => return false,
+        }
+        before = *byte;
+    }
+    label > 0
+        && domain.len() - label <= MAX_LABEL_BYTES
+        && before.is_ascii_lowercase()
+        && !is_special_use(&address[at + 1..])
+}
+
+/// Whether a byte may stand in a local part that is its own normal form: `atext` of RFC 5322
+/// without capitals.
+const PLAIN_ATEXT: [bool; 256] = {
+    let (mut plain, mut byte) = ([false; 256], 0_u8);
+    while byte.is_ascii() {
+        let is_atext = is_ascii_atext(byte) && !byte.is_ascii_uppercase();
+        plain[byte as usize] = is_atext;
+        byte += 1;
+    }
+    plain
+};
+
+const fn is_ascii_atext(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'_' | b'!'
+                | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'/'
+                | b'='
+                | b'?'
+                | b'^'
+                | b'`'
+                | b'{'
+                | b'|'
+                | b'}'
+                | b'~'
+        )
 }
 
 /// Whether a domain in ASCII is a special-use domain or below one.
 fn is_special_use(domain: &str) -> bool {
-    SPECIAL_USE_DOMAINS.iter().any(|special| {
-        domain.strip_suffix(special).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    })
+    let top_level = domain.rsplit_once('.').map_or(domain, |(_, top_level)| top_level);
+    SPECIAL_USE_DOMAINS.contains(&top_level)
 }
 
 /// Words of RFC 5322's `atext`, or of any character beyond ASCII, with single dots between them.
 fn is_dot_atom(text: &str) -> bool {
     let is_atext =
-        |c: char| c.is_ascii_alphanumeric() || !c.is_ascii() || "_!#$%&'*+-/=?^`{|}~".contains(c);
+        |c: char| u8::try_from(c).map_or(true, |byte| !byte.is_ascii() || is_ascii_atext(byte));
     text.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
 }
 
@@ -214,6 +266,17 @@ mod tests {
         for address in ["", "a", "a@", "@b.com", "a@b", "a b@c.com", "a..b@c.com", "a@c.test"] {
             assert_eq!(normal(address), None, "{address:?}");
         }
+    }
+
+    #[test]
+    fn the_longest_labels_and_addresses_are_plainly_normal() {
+        let label = |bytes: usize| "a".repeat(bytes);
+        assert!(is_plainly_normal(&format!("a@{}.{}", label(63), label(63))));
+        assert!(!is_plainly_normal(&format!("a@{}.com", label(64))));
+        assert!(!is_plainly_normal(&format!("a@b.{}", label(64))));
+        let domain = format!("{}.{}.{}", label(63), label(63), label(63));
+        assert!(is_plainly_normal(&format!("{}@{domain}", label(62))));
+        assert!(!is_plainly_normal(&format!("{}@{domain}", label(63))));
     }
 
     #[test]
@@ -246,12 +309,19 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_plainly_normal_is_normal_in_full(
-            address in "[a-z0-9.+_]{1,8}@[a-z0-9.-]{0,12}\\.(com|local|x1|t-|arpa|example)",
+            address in "[a-zA-Z0-9.+_\"(é]{0,8}@?[a-z0-9A-Z.-]{0,12}\\.?(com|local|x1|t-|arpa|ex--a)",
         ) {
             if is_plainly_normal(&address) {
                 let full = Emails::new().unwrap().full_normal_form(&address);
                 prop_assert_eq!(full.as_deref(), Some(address.as_str()));
             }
+        }
+
+        #[test]
+        fn an_ordinary_address_is_plainly_normal(
+            address in "[a-z0-9+_!#'~]{1,9}(\\.[a-z0-9+_-]{1,9}){0,2}@([a-z0-9](-?[a-z0-9]){0,9}\\.){1,3}(com|de|io)",
+        ) {
+            prop_assert!(is_plainly_normal(&address));
         }
     }
 }

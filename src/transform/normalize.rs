@@ -11,7 +11,7 @@ use arrow::compute::take;
 
 use super::Step;
 use super::columns::record_batch;
-use super::email::Emails;
+use super::email::{Emails, is_plainly_normal as is_plain_address};
 use super::findings::{Findings, Rows, elements};
 use crate::catalog::{Contract, Field, FieldType, Format, Normalize};
 use crate::error::Result;
@@ -165,7 +165,7 @@ impl NormalizeText {
         let mut rebuilt: Option<StringBuilder> = None;
         for (place, before) in texts.iter().enumerate() {
             let after = match (before, rows.row(place)) {
-                (Some(text), Some(row)) => {
+                (Some(text), Some(row)) if !is_plainly_normal(form, text) => {
                     let (after, refusal) = self.normal_form(form, text);
                     if let Some(code) = refusal {
                         found.add(row, code, &form.path);
@@ -174,7 +174,7 @@ impl NormalizeText {
                 }
                 _ => before.map(Cow::Borrowed),
             };
-            if rebuilt.is_none() && after.as_deref() != before {
+            if rebuilt.is_none() && !is_same(after.as_ref(), before) {
                 let mut same = StringBuilder::with_capacity(texts.len(), texts.value_data().len());
                 texts.iter().take(place).for_each(|text| same.append_option(text));
                 rebuilt = Some(same);
@@ -216,6 +216,36 @@ impl NormalizeText {
             Some(Cow::Borrowed(_)) => (Some(normal), None),
             None => (Some(normal), Some(refusal)),
         }
+    }
+}
+
+/// Whether a text is its own normal form beyond doubt, as nearly all are.
+fn is_plainly_normal(form: &TextForm, text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_graphic = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    let has_case = |is_wrong: fn(&u8) -> bool| {
+        bytes.iter().fold(true, |has, byte| has & byte.is_ascii() & !is_wrong(byte))
+    };
+    let is_kept = |step: &Normalize| match step {
+        Normalize::Trim | Normalize::EmptyToNull => true,
+        Normalize::Lowercase => has_case(u8::is_ascii_uppercase),
+        Normalize::Uppercase => has_case(u8::is_ascii_lowercase),
+    };
+    is_graphic(bytes.first())
+        && is_graphic(bytes.last())
+        && form.steps.iter().all(is_kept)
+        && match form.format {
+            None => true,
+            Some(Format::Email) => is_plain_address(text),
+            Some(Format::Uuid) => false,
+        }
+}
+
+/// Whether a normal form is the text itself. What borrows from it is a part of it.
+fn is_same(after: Option<&Cow<'_, str>>, before: Option<&str>) -> bool {
+    match (after, before) {
+        (Some(Cow::Borrowed(after)), Some(before)) => after.len() == before.len(),
+        (after, before) => after.map(AsRef::as_ref) == before,
     }
 }
 

@@ -1,9 +1,12 @@
+use std::sync::LazyLock;
+
 use arrow::array::{ListBuilder, RecordBatch};
 use arrow::datatypes::Schema;
 
 use super::*;
 use crate::catalog::schema::arrow_field;
 use crate::transform::fixtures::{batch_of, contract, field, list, reasons};
+use proptest::prelude::*;
 
 type Reasons = Vec<(u32, &'static str, String)>;
 
@@ -115,4 +118,29 @@ fn texts_inside_structs_are_normalised_with_their_path() {
         normalized(address, Arc::new(StructArray::new(fields, columns, present)));
     assert_eq!(cells(structs.as_struct().column(1))[..2], [Some("DE"), None]);
     assert_eq!(found, [(1, "required_empty", "address.country".to_owned())]);
+}
+
+proptest! {
+    #[test]
+    fn what_is_plainly_normal_is_normal_in_full(
+        value in "[aA\\u{20}\\u{a0}\\u{85}.éÉßǅ\\t]{0,4}(@[b.]{0,2}\\.(com|Test| io))?",
+        steps in prop::collection::vec(
+            prop::sample::select(vec![
+                Normalize::Trim, Normalize::Lowercase, Normalize::Uppercase, Normalize::EmptyToNull,
+            ]),
+            0..4,
+        ),
+        format in prop::sample::select(vec![None, Some(Format::Email), Some(Format::Uuid)]),
+    ) {
+        let form = TextForm { path: Arc::from("text"), required: true, steps, format };
+        static NORMALIZE: LazyLock<NormalizeText> =
+            LazyLock::new(|| NormalizeText::new(&contract(vec![])).unwrap());
+        let (normal, refusal) = NORMALIZE.normal_form(&form, &value);
+        if is_plainly_normal(&form, &value) {
+            prop_assert_eq!(normal.as_deref(), Some(value.as_str()));
+            prop_assert_eq!(refusal, None);
+        }
+        let is_text_itself = normal.as_deref() == Some(value.as_str());
+        prop_assert_eq!(is_same(normal.as_ref(), Some(value.as_str())), is_text_itself);
+    }
 }
