@@ -10,7 +10,7 @@ use arrow::datatypes::{Decimal128Type, Int64Type};
 use regex::Regex;
 
 use super::Step;
-use super::findings::{Findings, Rows, elements};
+use super::findings::{Findings, Rows, elements_of};
 use crate::catalog::{Checks, Contract, Field, FieldType};
 use crate::error::{ErrorKind, Result, ResultExt};
 use crate::model::{Batch, ReasonCode};
@@ -108,17 +108,23 @@ impl FieldChecks {
             }
             Kind::Integer(range) => {
                 let values = array.as_primitive::<Int64Type>();
-                let failed = |place| range.failure(i128::from(values.value(place)));
-                self.check_cells(array, rows, found, failed);
+                let numbers = values.values().iter().copied();
+                if !range.holds_all(numbers.map(i128::from)) {
+                    let failed = |place| range.failure(i128::from(values.value(place)));
+                    self.check_cells(array, rows, found, failed);
+                }
             }
             Kind::Decimal(range) => {
                 let values = array.as_primitive::<Decimal128Type>();
-                self.check_cells(array, rows, found, |place| range.failure(values.value(place)));
+                if !range.holds_all(values.values().iter().copied()) {
+                    let failed = |place| range.failure(values.value(place));
+                    self.check_cells(array, rows, found, failed);
+                }
             }
             Kind::List { items, element } => {
                 let lists = array.as_list::<i32>();
-                let lengths: Vec<u64> = elements(lists).map(|range| range.len() as u64).collect();
-                self.check_cells(array, rows, found, |place| items.failure(lengths[place]));
+                let failed = |place| items.failure(elements_of(lists, place).len() as u64);
+                self.check_cells(array, rows, found, failed);
                 if let Some(element) = element {
                     element.check(lists.values(), &rows.of_elements(lists), found);
                 }
@@ -142,11 +148,16 @@ impl FieldChecks {
     ) where
         F: IntoIterator<Item = ReasonCode>,
     {
-        for place in (0..array.len()).filter(|place| array.is_valid(*place)) {
-            let Some(row) = rows.row(place) else { continue };
+        let mut check = |place| {
             for code in failed(place) {
-                found.add(row, code, &self.path);
+                if let Some(row) = rows.row(place) {
+                    found.add(row, code, &self.path);
+                }
             }
+        };
+        match array.nulls() {
+            Some(nulls) => nulls.valid_indices().for_each(check),
+            None => (0..array.len()).for_each(&mut check),
         }
     }
 }
@@ -191,6 +202,13 @@ impl Range {
         let minimum = checks.minimum.map(|bound| at_scale(bound, scale, 1));
         let maximum = checks.maximum.map(|bound| at_scale(bound, scale, 0));
         (minimum.is_some() || maximum.is_some()).then_some(Self { minimum, maximum })
+    }
+
+    /// Whether no value fails, those that stand where a column is null included.
+    fn holds_all(&self, values: impl Iterator<Item = i128>) -> bool {
+        let minimum = self.minimum.unwrap_or(i128::MIN);
+        let maximum = self.maximum.unwrap_or(i128::MAX);
+        values.fold(true, |holds, value| holds & (minimum <= value) & (value <= maximum))
     }
 
     fn failure(&self, value: i128) -> Option<ReasonCode> {

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Schema};
 use super::*;
 use crate::catalog::schema::arrow_field;
 use crate::transform::fixtures::{batch_of, contract, field, list, reasons};
+use proptest::prelude::*;
 
 /// Reasons against the values of one column.
 fn judge(field: Field, values: ArrayRef) -> Vec<(u32, &'static str, String)> {
@@ -117,4 +118,31 @@ fn elements_are_checked_with_their_path_and_refuse_a_row_once() {
 fn a_field_without_checks_costs_nothing() {
     let plain = contract(vec![field("note", FieldType::Text), field("id", FieldType::Integer)]);
     assert!(Validate::new(&plain).unwrap().0.is_empty());
+}
+
+proptest! {
+    /// A column that holds no value out of range is not looked at row by row.
+    #[test]
+    fn numbers_of_a_column_are_judged_as_each_is(
+        values in prop::collection::vec(prop::option::of(-3..4_i64), 0..9),
+        minimum in prop::option::of(-3..4_i128), maximum in prop::option::of(-3..4_i128),
+    ) {
+        let mut count = field("count", FieldType::Integer);
+        count.checks.minimum = minimum.map(|bound| (bound, 0));
+        count.checks.maximum = maximum.map(|bound| (bound, 0));
+        let mut amount = field("amount", FieldType::Decimal { precision: 18, scale: 0 });
+        amount.checks = count.checks.clone();
+        let failure = |value: i64| {
+            if minimum.is_some_and(|minimum| i128::from(value) < minimum) {
+                return Some("below_minimum");
+            }
+            maximum.is_some_and(|maximum| i128::from(value) > maximum).then_some("above_maximum")
+        };
+        let expected = (0u32..).zip(&values).filter_map(|(row, value)| Some((row, failure((*value)?)?)));
+        let expected: Vec<_> = expected.collect();
+        let decimals: Decimal128Array = values.iter().map(|value| value.map(i128::from)).collect();
+        let decimals = decimals.with_precision_and_scale(18, 0).unwrap();
+        prop_assert_eq!(&codes(count, Arc::new(Int64Array::from(values))), &expected);
+        prop_assert_eq!(&codes(amount, Arc::new(decimals)), &expected);
+    }
 }
