@@ -14,6 +14,11 @@ const PARTS_PER_WORKER: u64 = 6;
 const MIN_PART_BYTES: u64 = 8 << 20;
 const MAX_PART_BYTES: u64 = 256 << 20;
 
+/// Bytes that a worker may hold of a gzip file which is inflated at once, stored and inflated
+/// together: the part of what it reads has room for them in any budget. A larger buffer would be
+/// memory that the system clears for each file, which costs more than inflating at once saves.
+pub(super) const WHOLE_FILE_BYTES: u64 = MIN_PART_BYTES;
+
 /// Staged batches that a merge holds of a run: where it stands, and one that rows were picked from.
 const BATCHES_PER_RUN: u64 = 2;
 /// Files that all merges may have open together: systems often stop at 1,024.
@@ -24,12 +29,6 @@ const MIN_FAN_IN: u64 = 8;
 pub(super) fn part_bytes(memory_bytes: u64, threads: usize) -> u64 {
     let share = memory_bytes / workers(threads).saturating_mul(PARTS_PER_WORKER);
     share.clamp(MIN_PART_BYTES, MAX_PART_BYTES)
-}
-
-/// Bytes that a worker may hold of a gzip file which is inflated at once, stored and inflated
-/// together: the part of what it reads, of which pages take little.
-pub(super) fn whole_file_bytes(memory_bytes: u64, threads: usize) -> u64 {
-    part_bytes(memory_bytes, threads)
 }
 
 /// Runs that the merge of a day may read side by side.

@@ -77,9 +77,8 @@ pub(super) fn open(
     let mut intake =
         Intake { sources: Vec::new(), summaries: Vec::new(), splits: Vec::new(), reading_since };
     let mut reading = LiveReading { started_at: reading_since, sources: BTreeMap::new() };
-    let whole_file_bytes = budget::whole_file_bytes(plan.memory_bytes, plan.threads);
     for (index, spec) in plan.sources.iter().enumerate() {
-        let context = ReadContext::of(plan, whole_file_bytes);
+        let context = ReadContext::of(plan, budget::WHOLE_FILE_BYTES);
         let source = runtime.block_on(sources::open(spec, context))?;
         let mut planned = match resumed.remove(&index) {
             Some(interrupted) => runtime.block_on(source.resume(interrupted))?,
