@@ -10,7 +10,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::record_batch::RecordBatch;
 
-use super::evaluate::Value;
+use super::evaluate::{At, Value};
 use super::number::Number;
 use crate::catalog::expression::{BinaryOp, Expr, Literal};
 
@@ -36,6 +36,14 @@ pub(super) struct Cells<'a> {
     pub(super) parents: Vec<&'a NullBuffer>,
     /// Whether there is one cell an element of the list summed over, rather than one a row.
     pub(super) of_elements: bool,
+}
+
+impl Cells<'_> {
+    /// Which of the values is looked at; `None` where an enclosing struct is null.
+    pub(super) fn place(&self, at: At) -> Option<usize> {
+        let place = if self.of_elements { at.element } else { at.row };
+        (!self.parents.iter().any(|nulls| nulls.is_null(place))).then_some(place)
+    }
 }
 
 /// Values of the types that rules know.

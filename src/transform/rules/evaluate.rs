@@ -28,9 +28,9 @@ pub(super) enum Value<'a> {
 
 /// The row that is looked at, and within a sum the place of the element.
 #[derive(Debug, Clone, Copy)]
-struct At {
-    row: usize,
-    element: usize,
+pub(super) struct At {
+    pub(super) row: usize,
+    pub(super) element: usize,
 }
 
 impl Bound<'_> {
@@ -42,7 +42,7 @@ impl Bound<'_> {
         Ok(truth(self.value(At { row, element: 0 })?))
     }
 
-    fn value(&self, at: At) -> Result<Value<'_>, Overflow> {
+    pub(super) fn value(&self, at: At) -> Result<Value<'_>, Overflow> {
         Ok(match self {
             Self::Constant(value) => *value,
             Self::Cell(cells) => cells.value(at),
@@ -51,7 +51,10 @@ impl Bound<'_> {
             Self::Abs(expr) => numeric(expr.value(at)?, Number::abs)?,
             Self::Binary { op: BinaryOp::And, left, right } => both(left, right, at, false)?,
             Self::Binary { op: BinaryOp::Or, left, right } => both(left, right, at, true)?,
-            Self::Binary { op, left, right } => binary(*op, left.value(at)?, right.value(at)?)?,
+            Self::Binary { op, left, right } => match compare_short(*op, left, right, at) {
+                Some(holds) => Value::Boolean(holds),
+                None => binary(*op, left.value(at)?, right.value(at)?)?,
+            },
             Self::IsNull { expr, negated } => {
                 let is_null = matches!(expr.value(at)?, Value::Null);
                 Value::Boolean(is_null != *negated)
@@ -88,10 +91,7 @@ impl Bound<'_> {
 
 impl Cells<'_> {
     fn value(&self, at: At) -> Value<'_> {
-        let place = if self.of_elements { at.element } else { at.row };
-        if self.parents.iter().any(|nulls| nulls.is_null(place)) {
-            return Value::Null;
-        }
+        let Some(place) = self.place(at) else { return Value::Null };
         let number = |unscaled: i128, scale| Value::Number(Number::new(unscaled, scale));
         match &self.values {
             Typed::Text(a) if a.is_valid(place) => Value::Text(a.value(place)),
@@ -153,23 +153,39 @@ fn both<'a>(
 }
 
 fn binary<'a>(op: BinaryOp, left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Overflow> {
-    let compared = |accept: fn(Ordering) -> bool| boolean(compare(left, right).map(accept));
+    if let Some(accept) = comparison(op) {
+        return Ok(boolean(compare(left, right).map(accept)));
+    }
     let computed = |compute: fn(Number, Number) -> Result<Number, Overflow>| match (left, right) {
         (Value::Number(left), Value::Number(right)) => compute(left, right).map(Value::Number),
         _ => Ok(Value::Null),
     };
     Ok(match op {
-        BinaryOp::Equal => compared(Ordering::is_eq),
-        BinaryOp::NotEqual => compared(Ordering::is_ne),
-        BinaryOp::Less => compared(Ordering::is_lt),
-        BinaryOp::LessOrEqual => compared(Ordering::is_le),
-        BinaryOp::Greater => compared(Ordering::is_gt),
-        BinaryOp::GreaterOrEqual => compared(Ordering::is_ge),
         BinaryOp::Add => computed(Number::add)?,
         BinaryOp::Subtract => computed(Number::subtract)?,
         BinaryOp::Multiply => computed(Number::multiply)?,
-        BinaryOp::And | BinaryOp::Or => Value::Null, // need not look at both sides: see `both`
+        // `and` and `or` need not look at both sides: see `both`.
+        _ => Value::Null,
     })
+}
+
+/// What an operator that compares accepts.
+fn comparison(op: BinaryOp) -> Option<fn(Ordering) -> bool> {
+    Some(match op {
+        BinaryOp::Equal => Ordering::is_eq,
+        BinaryOp::NotEqual => Ordering::is_ne,
+        BinaryOp::Less => Ordering::is_lt,
+        BinaryOp::LessOrEqual => Ordering::is_le,
+        BinaryOp::Greater => Ordering::is_gt,
+        BinaryOp::GreaterOrEqual => Ordering::is_ge,
+        _ => return None,
+    })
+}
+
+/// A comparison of numbers of 128 bits, as nearly all are.
+fn compare_short(op: BinaryOp, left: &Bound<'_>, right: &Bound<'_>, at: At) -> Option<bool> {
+    let accept = comparison(op)?;
+    left.short(at)?.compare(right.short(at)?).map(accept)
 }
 
 /// Texts compare by code point, `false` is less than `true`.

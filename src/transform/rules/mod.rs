@@ -8,6 +8,7 @@
 mod bind;
 mod evaluate;
 mod number;
+mod short;
 
 use std::sync::Arc;
 

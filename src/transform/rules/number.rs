@@ -1,11 +1,10 @@
 //! Exact decimal numbers of rules: 256 bits and a scale, never rounded.
-//!
-//! Numbers of 128 bits are computed with as such, as nearly all are, and in 256 where an operation
-//! needs more.
 
 use std::cmp::Ordering;
 
 use arrow::datatypes::i256;
+
+use super::short::Short;
 
 /// The operation's result does not fit 256 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,24 +13,15 @@ pub(super) struct Overflow;
 /// `unscaled` / 10^`scale`. Two forms of one number are equal by [`Number::compare`] only.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Number {
-    unscaled: Unscaled,
+    unscaled: i256,
     scale: u32,
 }
 
-/// A number in 128 bits, or one that may need 256.
-#[derive(Debug, Clone, Copy)]
-enum Unscaled {
-    Short(i128),
-    Long(i256),
-}
-
-use Unscaled::{Long, Short};
-
 impl Number {
-    pub(super) const ZERO: Self = Self { unscaled: Short(0), scale: 0 };
+    pub(super) const ZERO: Self = Self { unscaled: i256::ZERO, scale: 0 };
 
     pub(super) fn new(unscaled: i128, scale: u32) -> Self {
-        Self { unscaled: Short(unscaled), scale }
+        Self { unscaled: i256::from_i128(unscaled), scale }
     }
 
     /// The number that a text spells: digits with an optional sign and an optional fraction,
@@ -41,19 +31,23 @@ impl Number {
     /// [`Overflow`] when it spells a number of more than 256 bits.
     pub(super) fn parse(text: &str) -> Result<Option<Self>, Overflow> {
         let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+        if !unsigned.starts_with(|first: char| first.is_ascii_digit()) {
+            return Ok(None); // as most texts
+        }
         let (whole, fraction) = match unsigned.split_once('.') {
             Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
             Some(_) => return Ok(None),
             None => (unsigned, ""),
         };
         let mut digits = whole.bytes().chain(fraction.bytes());
-        if whole.is_empty() || !digits.all(|byte| byte.is_ascii_digit()) {
+        if !digits.all(|byte| byte.is_ascii_digit()) {
             return Ok(None);
         }
-        let mut unscaled = Short(0);
+        let ten = i256::from_i128(10);
+        let mut unscaled = i256::ZERO;
         for digit in whole.bytes().chain(fraction.bytes()) {
-            let digit = Short(i128::from(digit - b'0'));
-            let shifted = unscaled.multiply(Short(10)).and_then(|n| n.add(digit));
+            let digit = i256::from_i128(i128::from(digit - b'0'));
+            let shifted = unscaled.checked_mul(ten).and_then(|n| n.checked_add(digit));
             unscaled = shifted.ok_or(Overflow)?;
         }
         let scale = u32::try_from(fraction.len()).map_err(|_| Overflow)?;
@@ -61,10 +55,15 @@ impl Number {
         Ok(Some(if text.starts_with('-') { number.negate()? } else { number }))
     }
 
+    /// The unscaled number and the scale, when it has no more than 128 bits.
+    pub(super) fn short(self) -> Option<Short> {
+        Some(Short { unscaled: self.unscaled.to_i128()?, scale: self.scale })
+    }
+
     pub(super) fn add(self, other: Self) -> Result<Self, Overflow> {
         let scale = self.scale.max(other.scale);
         let (left, right) = (self.at_scale(scale), other.at_scale(scale));
-        let unscaled = left.zip(right).and_then(|(left, right)| left.add(right));
+        let unscaled = left.zip(right).and_then(|(left, right)| left.checked_add(right));
         unscaled.map(|unscaled| Self { unscaled, scale }).ok_or(Overflow)
     }
 
@@ -73,104 +72,57 @@ impl Number {
     }
 
     pub(super) fn multiply(self, other: Self) -> Result<Self, Overflow> {
-        let unscaled = self.unscaled.multiply(other.unscaled);
+        let unscaled = product(self.unscaled, other.unscaled);
         let scale = self.scale + other.scale;
         unscaled.map(|unscaled| Self { unscaled, scale }).ok_or(Overflow)
     }
 
     pub(super) fn negate(self) -> Result<Self, Overflow> {
-        let unscaled = self.unscaled.negate().ok_or(Overflow)?;
+        let unscaled = self.unscaled.checked_neg().ok_or(Overflow)?;
         Ok(Self { unscaled, ..self })
     }
 
     pub(super) fn abs(self) -> Result<Self, Overflow> {
-        if self.unscaled.sign().is_lt() { self.negate() } else { Ok(self) }
+        if self.unscaled.is_negative() { self.negate() } else { Ok(self) }
     }
 
     pub(super) fn compare(self, other: Self) -> Ordering {
+        let sign = |number: Self| number.unscaled.cmp(&i256::ZERO);
         let scale = self.scale.max(other.scale);
         match (self.at_scale(scale), other.at_scale(scale)) {
-            (Some(left), Some(right)) => left.compare(right),
+            (Some(left), Some(right)) => left.cmp(&right),
             // One was widened beyond 256 bits, so its magnitude is the greater.
-            (None, _) => self.unscaled.sign(),
-            (_, None) => other.unscaled.sign().reverse(),
+            (None, _) => sign(self),
+            (_, None) => sign(other).reverse(),
         }
     }
 
     /// The unscaled number at a scale that is not smaller; `None` beyond 256 bits.
-    fn at_scale(self, scale: u32) -> Option<Unscaled> {
-        if self.scale == scale || self.unscaled.sign().is_eq() {
+    fn at_scale(self, scale: u32) -> Option<i256> {
+        if self.scale == scale || self.unscaled == i256::ZERO {
             return Some(self.unscaled);
         }
         let digits = scale - self.scale;
         let power = match 10_i64.checked_pow(digits) {
-            Some(power) => Short(power.into()),
-            None => Long(i256::from_i128(10).checked_pow(digits)?),
+            Some(power) => i256::from_i128(power.into()),
+            None => i256::from_i128(10).checked_pow(digits)?,
         };
-        self.unscaled.multiply(power)
+        product(self.unscaled, power)
     }
 }
 
-impl Unscaled {
-    fn add(self, other: Self) -> Option<Self> {
-        if let (Short(left), Short(right)) = (self, other)
-            && let Some(sum) = left.checked_add(right)
-        {
-            return Some(Short(sum));
-        }
-        self.long().checked_add(other.long()).map(Long)
-    }
-
-    /// The product, in 64 by 64 bits where that is enough, which is nearly always and much faster.
-    fn multiply(self, other: Self) -> Option<Self> {
-        if let (Short(left), Short(right)) = (self, other)
-            && let (Ok(left), Ok(right)) = (i64::try_from(left), i64::try_from(right))
-        {
-            return Some(Short(i128::from(left) * i128::from(right)));
-        }
-        self.long().checked_mul(other.long()).map(Self::shortest)
-    }
-
-    fn negate(self) -> Option<Self> {
-        if let Short(number) = self
-            && let Some(negative) = number.checked_neg()
-        {
-            return Some(Short(negative));
-        }
-        self.long().checked_neg().map(Long)
-    }
-
-    fn compare(self, other: Self) -> Ordering {
-        match (self, other) {
-            (Short(left), Short(right)) => left.cmp(&right),
-            _ => self.long().cmp(&other.long()),
-        }
-    }
-
-    /// How it compares with zero.
-    fn sign(self) -> Ordering {
-        match self {
-            Short(number) => number.cmp(&0),
-            Long(number) => number.cmp(&i256::ZERO),
-        }
-    }
-
-    fn long(self) -> i256 {
-        match self {
-            Short(number) => i256::from_i128(number),
-            Long(number) => number,
-        }
-    }
-
-    fn shortest(number: i256) -> Self {
-        number.to_i128().map_or(Long(number), Short)
+/// The product, in 64 by 64 bits where that is enough, which is nearly always and much faster.
+fn product(left: i256, right: i256) -> Option<i256> {
+    let short = |n: i256| n.to_i128().and_then(|n| i64::try_from(n).ok()).map(i128::from);
+    match (short(left), short(right)) {
+        (Some(left), Some(right)) => Some(i256::from_i128(left * right)),
+        _ => left.checked_mul(right),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn number(text: &str) -> Number {
         Number::parse(text).unwrap().unwrap()
@@ -211,61 +163,5 @@ mod tests {
         );
         let large = number(&"9".repeat(70));
         assert_eq!(large.multiply(large).err(), Some(Overflow));
-    }
-
-    /// A number as the rules had it before: 256 bits throughout.
-    type Wide = (i256, u32);
-
-    fn wide(number: Number) -> Wide {
-        (number.unscaled.long(), number.scale)
-    }
-
-    fn wide_at((unscaled, scale): Wide, wanted: u32) -> Option<i256> {
-        match scale == wanted || unscaled == i256::ZERO {
-            true => Some(unscaled),
-            false => unscaled.checked_mul(i256::from_i128(10).checked_pow(wanted - scale)?),
-        }
-    }
-
-    fn wide_sum(left: Wide, right: Wide) -> Option<Wide> {
-        let scale = left.1.max(right.1);
-        Some((wide_at(left, scale)?.checked_add(wide_at(right, scale)?)?, scale))
-    }
-
-    /// Numbers about every border: of 64, of 128 and of 256 bits.
-    fn numbers() -> impl Strategy<Value = Number> {
-        let short = prop_oneof![
-            -1000..1000_i128,
-            (0..128_u32, -2..2_i128).prop_map(|(bit, near)| (1_i128 << bit).wrapping_add(near)),
-            any::<i128>(),
-        ];
-        let number = (short, 0..60_u32).prop_map(|(unscaled, scale)| Number::new(unscaled, scale));
-        (number.clone(), number, any::<bool>()).prop_map(|(number, other, is_long)| {
-            match number.multiply(other) {
-                Ok(product) if is_long => product,
-                _ => number,
-            }
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn numbers_are_those_of_256_bits(left in numbers(), right in numbers()) {
-            let (a, b) = (wide(left), wide(right));
-            let negative = |(unscaled, scale): Wide| Some((unscaled.checked_neg()?, scale));
-            prop_assert_eq!(left.add(right).ok().map(wide), wide_sum(a, b));
-            let difference = negative(b).and_then(|b| wide_sum(a, b));
-            prop_assert_eq!(left.subtract(right).ok().map(wide), difference);
-            let product = a.0.checked_mul(b.0).map(|product| (product, a.1 + b.1));
-            prop_assert_eq!(left.multiply(right).ok().map(wide), product);
-            prop_assert_eq!(left.negate().ok().map(wide), negative(a));
-            let absolute = if a.0.is_negative() { negative(a) } else { Some(a) };
-            prop_assert_eq!(left.abs().ok().map(wide), absolute);
-            let scale = a.1.max(b.1);
-            if let (Some(a), Some(b)) = (wide_at(a, scale), wide_at(b, scale)) {
-                prop_assert_eq!(left.compare(right), a.cmp(&b));
-            }
-            prop_assert_eq!(left.compare(right), right.compare(left).reverse());
-        }
     }
 }
