@@ -4,7 +4,7 @@
 
 use super::columns::{Context, FieldColumn};
 use super::compile::PathTree;
-use super::direct::{Expected, Place, Scalar, Unusual};
+use super::direct::{Expected, Place, Unusual};
 use super::key::{Key, Met};
 use super::piece::Piece;
 use super::value::{Malformed, Members, Slot, Text, Type, Value};
@@ -58,7 +58,7 @@ pub(super) fn read(
     columns: &mut [FieldColumn],
     cx: &mut Context,
 ) -> Result<(), Unusual> {
-    tree.read(Unread::inside(elements_of(row)?, &[]), columns, 1, cx).map(drop)
+    tree.read(&mut Unread::inside(elements_of(row)?, &[]), columns, 1, cx)
 }
 
 /// Checks the elements of a value to the last byte, however deep, and counts what limits speak
@@ -317,7 +317,6 @@ impl<'a> Cursor<'a> {
 
 /// A place among elements that are read for the first time, before the value of the one whose name
 /// was taken.
-#[derive(Clone, Copy)]
 struct Unread<'a> {
     cursor: Cursor<'a>,
     /// Type of that value.
@@ -398,19 +397,32 @@ impl<'a> Place<'a> for Unread<'a> {
     }
 
     #[inline]
-    fn take_scalar(&mut self) -> Option<Scalar> {
-        Some(match self.tag {
-            BOOLEAN => Scalar::Boolean(match self.take_chunk()? {
-                [0] => false,
-                [1] => true,
-                _ => return None,
-            }),
-            DATE => Scalar::Millis(i64::from_le_bytes(self.take_chunk()?)),
-            INT => Scalar::Integer(i32::from_le_bytes(self.take_chunk()?).into()),
-            LONG => Scalar::Integer(i64::from_le_bytes(self.take_chunk()?)),
-            DECIMAL => Scalar::Decimal128(u128::from_le_bytes(self.take_chunk()?)),
+    fn take_boolean(&mut self) -> Option<bool> {
+        let (boolean, rest) = match self.cursor.rest {
+            [boolean @ (0 | 1), rest @ ..] if self.tag == BOOLEAN => (*boolean == 1, rest),
             _ => return None,
-        })
+        };
+        self.cursor.rest = rest;
+        Some(boolean)
+    }
+
+    #[inline]
+    fn take_integer(&mut self) -> Option<i64> {
+        match self.tag {
+            INT => Some(i32::from_le_bytes(self.take_chunk()?).into()),
+            LONG => Some(i64::from_le_bytes(self.take_chunk()?)),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn take_decimal128(&mut self) -> Option<u128> {
+        if self.tag == DECIMAL { self.take_chunk().map(u128::from_le_bytes) } else { None }
+    }
+
+    #[inline]
+    fn take_millis(&mut self) -> Option<i64> {
+        if self.tag == DATE { self.take_chunk().map(i64::from_le_bytes) } else { None }
     }
 
     fn take_value(&mut self, _: Met, _: Expected, walk: &mut Walk) -> Result<Value<'a>, Unusual> {
@@ -420,7 +432,7 @@ impl<'a> Place<'a> for Unread<'a> {
     }
 
     #[inline]
-    fn open(mut self, _: Met, expected: Expected) -> Result<Option<Self>, Unusual> {
+    fn open(&mut self, _: Met, expected: Expected) -> Result<Option<Self>, Unusual> {
         let tag = if expected == Expected::List { ARRAY } else { DOCUMENT };
         if self.tag != tag {
             return Ok(None);

@@ -156,19 +156,18 @@ impl PathTree {
     }
 
     /// Reads the members of an object, at that depth of the row, into the columns of their fields.
-    /// Gives the end of the object.
     pub fn read<'a, P: Place<'a>>(
         &mut self,
-        mut members: P,
+        members: &mut P,
         columns: &mut [FieldColumn],
         level: usize,
         cx: &mut Context,
-    ) -> Result<P, Unusual> {
+    ) -> Result<(), Unusual> {
         self.objects += 1;
         let object = self.objects;
         let (mut expected, mut first, mut last) = (self.expected, None, None);
         while members.take_member()? {
-            let (at, met) = match self.take_expected(&mut members, expected) {
+            let (at, met) = match self.take_expected(members, expected) {
                 Some(found) => found,
                 None => {
                     self.expected = expected;
@@ -178,7 +177,7 @@ impl PathTree {
                             (at, members.take_opening(expected.unwrap_or(Expected::Other)))
                         }
                         None => {
-                            members = pass_over(members, Met::Name, level, cx)?;
+                            pass_over(members, Met::Name, level, cx)?;
                             continue;
                         }
                     }
@@ -190,24 +189,24 @@ impl PathTree {
             expected = node.follower;
             if let Some(column) = node.fields.first().and_then(|field| columns.get_mut(*field)) {
                 node.see(object, cx)?;
-                column.read(&mut members, met, level, cx)?;
+                column.read(members, met, level, cx)?;
             } else if node.is_stranger() {
-                members = pass_over(members, met, level, cx)?;
+                pass_over(members, met, level, cx)?;
             } else {
                 node.see(object, cx)?;
-                let inside = members.open(met, Expected::Object)?.ok_or(Unusual)?;
-                let inside = node.below.read(inside, columns, level + 1, cx)?;
+                let mut inside = members.open(met, Expected::Object)?.ok_or(Unusual)?;
+                node.below.read(&mut inside, columns, level + 1, cx)?;
                 cx.walk.reach(level + 1);
                 members.close(inside)?;
             }
         }
         self.expected = first.unwrap_or(expected);
-        Ok(members)
+        Ok(())
     }
 
     /// Takes the name of the next member if it is one of those that are expected.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the place stays in registers")]
+    #[expect(clippy::inline_always, reason = "every name of every row comes here")]
     fn take_expected<'a, P: Place<'a>>(
         &self,
         members: &mut P,
@@ -319,18 +318,18 @@ impl Node {
 /// Passes over the value of a member that no field asks for.
 #[inline(never)]
 fn pass_over<'a, P: Place<'a>>(
-    mut members: P,
+    members: &mut P,
     met: Met,
     level: usize,
     cx: &mut Context,
-) -> Result<P, Unusual> {
+) -> Result<(), Unusual> {
     cx.walk.facts.fields = cx.walk.facts.fields.saturating_add(1);
     if let Some(text) = members.take_piece(met, Expected::Text) {
-        return if text.len() > cx.walk.max_text_bytes { Err(Unusual) } else { Ok(members) };
+        return if text.len() > cx.walk.max_text_bytes { Err(Unusual) } else { Ok(()) };
     }
     let value = members.take_value(met, Expected::Text, &mut cx.walk)?;
     // The walk counts the depth of what it takes from the first level on.
-    if level > 1 && value.has_levels() { Err(Unusual) } else { Ok(members) }
+    if level > 1 && value.has_levels() { Err(Unusual) } else { Ok(()) }
 }
 
 fn set<'a>(fields: &[usize], slot: Slot<'a>, slots: &mut [Slot<'a>]) {

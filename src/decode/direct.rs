@@ -45,23 +45,12 @@ impl Expected {
     }
 }
 
-/// A value of fixed size, as its source holds it.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Scalar {
-    Boolean(bool),
-    Integer(i64),
-    /// The bits of an IEEE 754 decimal128, BID encoded.
-    Decimal128(u128),
-    /// Milliseconds since 1970 UTC.
-    Millis(i64),
-}
-
 /// A place before a value, or within an object or list, of one of the formats.
-pub(super) trait Place<'a>: Copy {
+pub(super) trait Place<'a>: Sized {
     /// Type of a list.
     const LIST: Type;
 
-    /// Whether most values are scalars, so that these are tried early.
+    /// Whether many values are of fixed size, so that these are tried early.
     const HAS_SCALARS: bool;
 
     /// Goes before the name of the next member; false at the end of the object.
@@ -83,8 +72,17 @@ pub(super) trait Place<'a>: Copy {
     /// escapes nor NUL. Otherwise takes nothing.
     fn take_piece(&mut self, met: Met, expected: Expected) -> Option<Piece<'a>>;
 
-    /// Takes the value of fixed size it stands before. Otherwise takes nothing.
-    fn take_scalar(&mut self) -> Option<Scalar>;
+    /// Takes the boolean it stands before. Otherwise takes nothing.
+    fn take_boolean(&mut self) -> Option<bool>;
+
+    /// Takes the integer of fixed size it stands before. Otherwise takes nothing.
+    fn take_integer(&mut self) -> Option<i64>;
+
+    /// Takes the bits of the decimal128 it stands before, BID encoded. Otherwise takes nothing.
+    fn take_decimal128(&mut self) -> Option<u128>;
+
+    /// Takes the milliseconds since 1970 UTC it stands before. Otherwise takes nothing.
+    fn take_millis(&mut self) -> Option<i64>;
 
     /// Takes the null it stands before if it is seen at a glance. Otherwise takes nothing.
     fn take_null(&mut self) -> bool;
@@ -98,7 +96,7 @@ pub(super) trait Place<'a>: Copy {
     ) -> Result<Value<'a>, Unusual>;
 
     /// The inside of the object or list that is `expected`; none when it is something else.
-    fn open(self, met: Met, expected: Expected) -> Result<Option<Self>, Unusual>;
+    fn open(&mut self, met: Met, expected: Expected) -> Result<Option<Self>, Unusual>;
 
     /// Goes behind the object or list whose inside was read to its end.
     fn close(&mut self, inside: Self) -> Result<(), Unusual>;

@@ -64,16 +64,10 @@ impl Key {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "every name of every row comes here")]
     pub fn strip<'a>(&self, bytes: &'a [u8]) -> Option<(Met, &'a [u8])> {
-        if !self.is_short {
-            return self.strip_long(bytes);
-        }
-        let padded;
-        let head = match bytes.first_chunk::<WORDS_BYTES>() {
-            Some(head) => head,
-            None => {
-                padded = padded_head(bytes);
-                &padded
-            }
+        // Bytes that were put together for this would be read before they are written: at the end of a
+        // row that costs more than the two comparisons it saves.
+        let Some(head) = bytes.first_chunk::<WORDS_BYTES>().filter(|_| self.is_short) else {
+            return self.strip_slowly(bytes);
         };
         let mut other = self.words;
         for (other, word) in other.iter_mut().zip(head.as_chunks().0) {
@@ -99,20 +93,12 @@ impl Key {
     }
 
     #[inline(never)]
-    fn strip_long<'a>(&self, bytes: &'a [u8]) -> Option<(Met, &'a [u8])> {
+    fn strip_slowly<'a>(&self, bytes: &'a [u8]) -> Option<(Met, &'a [u8])> {
         if let Some(rest) = bytes.strip_prefix(self.spelled.as_slice()) {
             return Some((self.whole, rest));
         }
         bytes.strip_prefix(self.name()).map(|rest| (Met::Name, rest))
     }
-}
-
-/// Fewer bytes than the words have, and zeros behind them.
-#[inline(never)]
-fn padded_head(bytes: &[u8]) -> [u8; WORDS_BYTES] {
-    let mut head = [0; WORDS_BYTES];
-    head.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-    head
 }
 
 /// The first bytes as words; the first byte is the lowest.

@@ -60,6 +60,8 @@ pub struct Decoder {
     context: Context,
     /// Whether ordinary rows can be read in one go.
     direct: bool,
+    /// Rows of the page before, as many as there will mostly be.
+    rows_before: usize,
     /// Whether the row that is read has no value for each column.
     absent: Vec<bool>,
 }
@@ -77,6 +79,7 @@ impl Decoder {
             limits: contract.limits,
             schema: contract.decoded_schema(),
             direct: format != RawFormat::DynamodbChange && tree.is_plain(),
+            rows_before: 0,
             absent: vec![false; read.len()],
             tree,
             columns: read.iter().map(|field| FieldColumn::new(field, format)).collect(),
@@ -100,13 +103,10 @@ impl Decoder {
     pub fn decode(&mut self, page: &RawPage) -> Batch {
         let (bytes, ranges) = match &page.content {
             PageContent::Rows { bytes, .. } => {
-                let ranges = row_ranges(self.format, bytes);
-                self.decode_rows(bytes, &ranges);
-                (bytes.clone(), ranges)
+                (bytes.clone(), self.decode_rows(bytes, ranges_of(self.format, bytes)))
             }
             PageContent::Embedded { bytes, ranges, .. } => {
-                self.decode_rows(bytes, ranges);
-                (bytes.clone(), ranges.clone())
+                (bytes.clone(), self.decode_rows(bytes, ranges.iter().copied()))
             }
             PageContent::Oversized { head, .. } => {
                 self.begin_row(0);
@@ -132,13 +132,23 @@ impl Decoder {
         }
     }
 
-    fn decode_rows(&mut self, bytes: &Bytes, ranges: &[(u32, u32)]) {
+    /// Decodes the rows at `ranges`, and gives these. Each is asked for when the one before is
+    /// decoded: where a row ends is then in the processor's caches.
+    fn decode_rows(
+        &mut self,
+        bytes: &Bytes,
+        ranges: impl Iterator<Item = (u32, u32)>,
+    ) -> Vec<(u32, u32)> {
         let mut slots = vec![Slot::Missing; self.columns.len()];
-        for (row, (start, end)) in ranges.iter().enumerate() {
-            self.begin_row(row);
-            let row = bytes.get(*start as usize..*end as usize).unwrap_or_default();
+        let mut decoded = Vec::with_capacity(self.rows_before);
+        for (start, end) in ranges {
+            self.begin_row(decoded.len());
+            let row = bytes.get(start as usize..end as usize).unwrap_or_default();
             self.decode_row(row, &mut slots);
+            decoded.push((start, end));
         }
+        self.rows_before = decoded.len();
+        decoded
     }
 
     fn begin_row(&mut self, row: usize) {
@@ -286,25 +296,31 @@ fn broken_limits(limits: &Limits, facts: Facts) -> [(bool, ReasonCode); 5] {
 /// Start and end of each row of `bytes`, rows of `format` that follow each other.
 #[must_use]
 pub fn row_ranges(format: RawFormat, bytes: &[u8]) -> Vec<(u32, u32)> {
-    let mut ranges = Vec::new();
-    let mut start = 0;
-    while let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) {
-        let (len, step) = match format {
-            RawFormat::DynamodbJson | RawFormat::DynamodbItem | RawFormat::DynamodbChange => {
-                line_len(rest)
+    ranges_of(format, bytes).collect()
+}
+
+fn ranges_of(format: RawFormat, bytes: &[u8]) -> impl Iterator<Item = (u32, u32)> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        while let Some(rest) = bytes.get(next..).filter(|rest| !rest.is_empty()) {
+            let start = next;
+            let (len, step) = match format {
+                RawFormat::DynamodbJson | RawFormat::DynamodbItem | RawFormat::DynamodbChange => {
+                    line_len(rest)
+                }
+                // Bytes that begin no document are one row to the end of the page.
+                RawFormat::Bson => {
+                    let len = bson::document_len(rest).unwrap_or(rest.len());
+                    (len, len)
+                }
+            };
+            next += step;
+            if len > 0 {
+                return Some((offset(start), offset(start + len)));
             }
-            // Bytes that begin no document are one row to the end of the page.
-            RawFormat::Bson => {
-                let len = bson::document_len(rest).unwrap_or(rest.len());
-                (len, len)
-            }
-        };
-        if len > 0 {
-            ranges.push((offset(start), offset(start + len)));
         }
-        start += step;
-    }
-    ranges
+        None
+    })
 }
 
 /// What the rows of a page tell of the changes that they are.

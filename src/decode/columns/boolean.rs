@@ -7,6 +7,7 @@ use arrow::buffer::BooleanBuffer;
 
 use crate::decode::columns::cells::Cells;
 use crate::decode::columns::{Context, Misfit, TYPE_MISMATCH};
+use crate::decode::direct::Unusual;
 use crate::decode::value::{Kind, Value};
 
 #[derive(Debug)]
@@ -34,8 +35,9 @@ impl BooleanColumn {
 
     /// Appends a boolean.
     #[inline]
-    pub fn read(&mut self, boolean: bool) {
+    pub fn read(&mut self, boolean: bool) -> Result<(), Unusual> {
         self.cells.push(u8::from(boolean));
+        Ok(())
     }
 
     pub fn append_null(&mut self) {

@@ -55,15 +55,17 @@ impl DecimalColumn {
         Ok(())
     }
 
-    /// Appends the decimal that the bits of a decimal128 are, if they are one that fits.
+    /// Appends the decimal that the bits of a decimal128 are.
     #[inline]
-    pub fn read_bits(&mut self, bits: u128) -> bool {
-        let decimal = Decimal128::from_bits(bits)
-            .and_then(|decimal| decimal.short_decimal(self.precision, self.scale));
-        if let Some(decimal) = decimal {
-            self.cells.push(decimal);
-        }
-        decimal.is_some()
+    pub fn read_bits(&mut self, bits: u128) -> Result<(), Unusual> {
+        let (precision, scale) = (self.precision, self.scale);
+        let decimal = Decimal128::from_bits(bits).ok_or(Unusual)?;
+        let decimal = match decimal.short_decimal(precision, scale) {
+            Some(decimal) => decimal,
+            None => decimal.exact().to_decimal(precision, scale).map_err(|_| Unusual)?,
+        };
+        self.cells.push(decimal);
+        Ok(())
     }
 
     pub fn append_null(&mut self) {

@@ -46,8 +46,9 @@ impl IntegerColumn {
 
     /// Appends an integer.
     #[inline]
-    pub fn read_integer(&mut self, integer: i64) {
+    pub fn read_integer(&mut self, integer: i64) -> Result<(), Unusual> {
         self.cells.push(integer);
+        Ok(())
     }
 
     pub fn append_null(&mut self) {

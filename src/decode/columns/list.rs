@@ -59,17 +59,17 @@ impl ListColumn {
         Ok(())
     }
 
-    /// Appends the list of which `inside` is the inside, read for the first time. Gives its end.
+    /// Appends the list of which `inside` is the inside, read for the first time.
     pub fn read<'a, P: Place<'a>>(
         &mut self,
-        mut inside: P,
+        inside: &mut P,
         level: usize,
         cx: &mut Context,
-    ) -> Result<P, Unusual> {
+    ) -> Result<(), Unusual> {
         let before = self.elements;
         while inside.take_element()? {
             let met = inside.take_opening(self.element.expected());
-            self.element.read(&mut inside, met, level, cx)?;
+            self.element.read(inside, met, level, cx)?;
             self.elements += 1;
         }
         if (self.elements - before).unsigned_abs() > cx.walk.max_array_items {
@@ -77,7 +77,7 @@ impl ListColumn {
         }
         cx.walk.reach(level);
         self.end(true, (cx.row, P::LIST.found()));
-        Ok(inside)
+        Ok(())
     }
 
     pub fn append_null(&mut self) {

@@ -21,7 +21,7 @@ use arrow::array::{ArrayRef, Int16Array};
 use crate::catalog::{Field, FieldType};
 use crate::model::{FoundType, RawFormat, Reason, ReasonCode, RowReason};
 
-use super::direct::{Expected, Place, Scalar, Unusual};
+use super::direct::{Expected, Place, Unusual};
 use super::key::Met;
 use super::number::{Decimal128, Exact, integer_of_double};
 use super::piece::Piece;
@@ -155,40 +155,37 @@ impl FieldColumn {
             self.cells += 1;
             return self.column.read_piece(piece, cx);
         }
-        if P::HAS_SCALARS && self.read_scalar(place) {
+        if P::HAS_SCALARS && self.read_scalar(place)? {
             return Ok(());
         }
-        *place = self.read_other(*place, met, level, cx)?;
-        Ok(())
+        self.read_other(place, met, level, cx)
     }
 
     /// Appends the value that `place` stands before, which is not spelled as most are.
     #[inline(never)]
     fn read_other<'a, P: Place<'a>>(
         &mut self,
-        mut place: P,
+        place: &mut P,
         met: Met,
         level: usize,
         cx: &mut Context,
-    ) -> Result<P, Unusual> {
+    ) -> Result<(), Unusual> {
         if matches!(self.expected, Expected::Object | Expected::List)
-            && let Some(inside) = place.open(met, self.expected)?
+            && let Some(mut inside) = place.open(met, self.expected)?
         {
             self.cells += 1;
-            place.close(self.column.read_inside(inside, level + 1, cx)?)?;
-            return Ok(place);
+            self.column.read_inside(&mut inside, level + 1, cx)?;
+            return place.close(inside);
         }
-        if !P::HAS_SCALARS && self.read_scalar(&mut place) {
-            return Ok(place);
+        if !P::HAS_SCALARS && self.read_scalar(place)? {
+            return Ok(());
         }
         if place.take_null() {
-            self.append_absent()?;
-            return Ok(place);
+            return self.append_absent();
         }
         let value = place.take_value(met, self.expected, &mut cx.walk)?;
         if value.is_null() {
-            self.append_absent()?;
-            return Ok(place);
+            return self.append_absent();
         }
         // The walk counts the depth of what it takes from the first level on.
         if level > 1 && value.has_levels() {
@@ -196,19 +193,21 @@ impl FieldColumn {
         }
         self.column.append(value, cx).map_err(|_| Unusual)?;
         self.cells += 1;
-        Ok(place)
+        Ok(())
     }
 
-    /// Appends the value of fixed size that `place` stands before, if it is one that fits.
+    /// Appends the value of fixed size that `place` stands before, if it is one of the column's type.
     #[inline]
-    fn read_scalar<'a, P: Place<'a>>(&mut self, place: &mut P) -> bool {
-        let mut behind = *place;
-        let is_read = behind.take_scalar().is_some_and(|scalar| self.column.read_scalar(scalar));
-        if is_read {
-            self.cells += 1;
-            *place = behind;
-        }
-        is_read
+    fn read_scalar<'a, P: Place<'a>>(&mut self, place: &mut P) -> Result<bool, Unusual> {
+        let taken = match &mut self.column {
+            Column::Boolean(column) => place.take_boolean().map(|boolean| column.read(boolean)),
+            Column::Integer(column) => place.take_integer().map(|n| column.read_integer(n)),
+            Column::Decimal(column) => place.take_decimal128().map(|bits| column.read_bits(bits)),
+            Column::Timestamp(column) => place.take_millis().map(|n| column.read_millis(n)),
+            _ => return Ok(false),
+        };
+        self.cells += usize::from(taken.is_some());
+        taken.transpose().map(|taken| taken.is_some())
     }
 
     /// What its values are expected to be.
@@ -317,31 +316,18 @@ impl Column {
         }
     }
 
-    /// Appends the list or object of which `inside` is the inside, and gives its end.
+    /// Appends the list or object of which `inside` is the inside.
     fn read_inside<'a, P: Place<'a>>(
         &mut self,
-        inside: P,
+        inside: &mut P,
         level: usize,
         cx: &mut Context,
-    ) -> Result<P, Unusual> {
+    ) -> Result<(), Unusual> {
         match self {
             Self::List(column) => column.read(inside, level, cx),
             Self::Structure(column) => column.read(inside, level, cx),
             _ => Err(Unusual),
         }
-    }
-
-    /// Appends a value of fixed size if it is of the type and fits. Otherwise appends nothing.
-    #[inline]
-    fn read_scalar(&mut self, scalar: Scalar) -> bool {
-        match (self, scalar) {
-            (Self::Boolean(column), Scalar::Boolean(boolean)) => column.read(boolean),
-            (Self::Integer(column), Scalar::Integer(integer)) => column.read_integer(integer),
-            (Self::Decimal(column), Scalar::Decimal128(bits)) => return column.read_bits(bits),
-            (Self::Timestamp(column), Scalar::Millis(millis)) => return column.read_millis(millis),
-            _ => return false,
-        }
-        true
     }
 
     /// Appends one cell, or none and says why.

@@ -52,20 +52,20 @@ impl StructureColumn {
         Ok(())
     }
 
-    /// Appends the object of which `inside` is the inside, read for the first time. Gives its end.
+    /// Appends the object of which `inside` is the inside, read for the first time.
     pub fn read<'a, P: Place<'a>>(
         &mut self,
-        inside: P,
+        inside: &mut P,
         level: usize,
         cx: &mut Context,
-    ) -> Result<P, Unusual> {
-        let end = self.tree.read(inside, &mut self.columns, level, cx)?;
+    ) -> Result<(), Unusual> {
+        self.tree.read(inside, &mut self.columns, level, cx)?;
         for column in self.columns.iter_mut().filter(|column| column.cells() == self.len) {
             column.append_absent()?;
         }
         cx.walk.reach(level);
         self.len += 1;
-        Ok(end)
+        Ok(())
     }
 
     pub fn truncate(&mut self, len: usize) {

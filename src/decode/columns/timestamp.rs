@@ -51,11 +51,11 @@ impl TimestampColumn {
         self.push(instant).map_err(|_| Unusual)
     }
 
-    /// Appends the instant `millis` after 1970 UTC, if the column may hold it.
+    /// Appends the instant `millis` after 1970 UTC.
     #[inline]
-    pub fn read_millis(&mut self, millis: i64) -> bool {
-        let micros = millis.checked_mul(1_000);
-        micros.is_some_and(|micros| self.push(self.utc(micros)).is_ok())
+    pub fn read_millis(&mut self, millis: i64) -> Result<(), Unusual> {
+        let micros = millis.checked_mul(1_000).ok_or(Unusual)?;
+        self.push(self.utc(micros)).map_err(|_| Unusual)
     }
 
     fn instant(&self, value: Value<'_>, cx: &mut Context) -> Result<Instant, Misfit> {

@@ -54,6 +54,12 @@ impl<'a> Scanner<'a> {
         self.rest.get(..self.rest.len() - end.rest.len()).unwrap_or_default()
     }
 
+    /// Goes to a later place in the same line.
+    #[inline]
+    pub fn go_to(&mut self, later: Self) {
+        self.rest = later.rest;
+    }
+
     /// The next byte that is not white space, not yet taken.
     #[inline]
     pub fn peek(&mut self) -> Option<u8> {

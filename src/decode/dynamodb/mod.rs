@@ -249,10 +249,11 @@ impl<'a> Cursor<'a> {
         if self.scanner.take(close) {
             return Ok(true);
         }
-        if !self.first {
+        if self.first {
+            self.first = false;
+        } else {
             self.scanner.expect(b',')?;
         }
-        self.first = false;
         Ok(false)
     }
 }

@@ -6,7 +6,7 @@ use super::json::Scanner;
 use super::{Cursor, attribute};
 use crate::decode::columns::{Context, FieldColumn};
 use crate::decode::compile::PathTree;
-use crate::decode::direct::{Expected, Place, Scalar, Unusual};
+use crate::decode::direct::{Expected, Place, Unusual};
 use crate::decode::key::{Key, Met};
 use crate::decode::piece::Piece;
 use crate::decode::value::{Text, Type, Value};
@@ -46,7 +46,9 @@ fn read<'a>(
     if !scanner.is_utf8() || !scanner.take_exactly(opening) {
         return Err(Unusual);
     }
-    Ok(tree.read(Cursor::new(scanner, Type::M), columns, 1, cx)?.scanner)
+    let mut item = Cursor::new(scanner, Type::M);
+    tree.read(&mut item, columns, 1, cx)?;
+    Ok(item.scanner)
 }
 
 impl<'a> Place<'a> for Cursor<'a> {
@@ -94,10 +96,22 @@ impl<'a> Place<'a> for Cursor<'a> {
         if met == Met::NameAndOpening { self.scanner.take_rest_of_text() } else { None }
     }
 
-    fn take_scalar(&mut self) -> Option<Scalar> {
+    fn take_boolean(&mut self) -> Option<bool> {
         let spelled = [(true, &b"{\"BOOL\":true}"[..]), (false, b"{\"BOOL\":false}")];
         let mut found = spelled.into_iter().filter(|(_, bytes)| self.scanner.take_exactly(bytes));
-        found.next().map(|(boolean, _)| Scalar::Boolean(boolean))
+        found.next().map(|(boolean, _)| boolean)
+    }
+
+    fn take_integer(&mut self) -> Option<i64> {
+        None
+    }
+
+    fn take_decimal128(&mut self) -> Option<u128> {
+        None
+    }
+
+    fn take_millis(&mut self) -> Option<i64> {
+        None
     }
 
     #[inline]
@@ -122,13 +136,13 @@ impl<'a> Place<'a> for Cursor<'a> {
     }
 
     #[inline]
-    fn open(self, met: Met, _: Expected) -> Result<Option<Self>, Unusual> {
+    fn open(&mut self, met: Met, _: Expected) -> Result<Option<Self>, Unusual> {
         Ok((met == Met::NameAndOpening).then(|| Self::new(self.scanner, Type::M)))
     }
 
     #[inline]
     fn close(&mut self, inside: Self) -> Result<(), Unusual> {
-        self.scanner = inside.scanner;
+        self.scanner.go_to(inside.scanner);
         Ok(self.scanner.expect(b'}')?)
     }
 }
