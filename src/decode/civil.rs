@@ -4,7 +4,7 @@
 
 use crate::model::ReasonCode;
 
-use super::word::{HIGH, ONES};
+use super::word::digit_values;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
@@ -138,11 +138,7 @@ impl Reader<'_> {
 /// The numbers that four pairs of digits spell.
 #[inline]
 fn pairs(digits: [u8; 8]) -> Option<[u8; 4]> {
-    let values = u64::from_le_bytes(digits).wrapping_sub(ONES * u64::from(b'0'));
-    // Of a byte above 9, the high bit is set: here, or when 0x76 is added.
-    if (values | values.wrapping_add(ONES * 0x76)) & HIGH != 0 {
-        return None;
-    }
+    let values = digit_values(u64::from_le_bytes(digits))?;
     // Tens stand below their ones: ten times the lower byte comes to the upper one.
     let [_, a, _, b, _, c, _, d] = (values + ((values * 10) << 8)).to_le_bytes();
     Some([a, b, c, d])

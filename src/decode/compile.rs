@@ -8,7 +8,6 @@ use crate::model::RawFormat;
 
 use super::columns::{Context, FieldColumn};
 use super::direct::{Expected, Place, Unusual};
-use super::dynamodb;
 use super::key::{Key, Met};
 use super::value::{Kind, Malformed, Members, Slot, Text, Type, Value};
 use super::walk::Walk;
@@ -91,15 +90,9 @@ impl PathTree {
 
     /// Adds a node that no field asks for yet.
     fn add(&mut self, name: &str, expected: Expected) -> usize {
-        let opening = match self.format {
-            RawFormat::DynamodbJson | RawFormat::DynamodbItem | RawFormat::DynamodbChange => {
-                dynamodb::opening(expected)
-            }
-            RawFormat::Bson => b"",
-        };
         self.nodes.push(Node {
             name: name.to_owned(),
-            key: Key::new(name, opening, self.format),
+            key: Key::new(name, expected, self.format),
             value: expected,
             fields: vec![],
             below: Self::empty(self.format),
@@ -167,21 +160,13 @@ impl PathTree {
         let object = self.objects;
         let (mut expected, mut first, mut last) = (self.expected, None, None);
         while members.take_member()? {
-            let (at, met) = match self.take_expected(members, expected) {
-                Some(found) => found,
-                None => {
-                    self.expected = expected;
-                    match self.search_name(members.take_name()?, last) {
-                        Some(at) => {
-                            let expected = self.nodes.get(at).map(|node| node.value);
-                            (at, members.take_opening(expected.unwrap_or(Expected::Other)))
-                        }
-                        None => {
-                            pass_over(members, Met::Name, level, cx)?;
-                            continue;
-                        }
-                    }
-                }
+            let found = match self.take_expected(members, expected) {
+                None => self.take_other(members, expected, last)?,
+                found => found,
+            };
+            let Some((at, met)) = found else {
+                pass_over(members, Met::Name, level, cx)?;
+                continue;
             };
             let Some(node) = self.nodes.get_mut(at) else { return Err(Unusual) };
             first = first.or(Some(at));
@@ -223,15 +208,23 @@ impl PathTree {
         None
     }
 
-    /// The node of a name that was not expected behind that of `last`, where there is one or room for
-    /// one.
+    /// Takes the name of the next member, which was not expected behind that of `last`. Gives its node,
+    /// where there is one or room for one.
     #[inline(never)]
-    fn search_name(&mut self, name: Text<'_>, last: Option<usize>) -> Option<usize> {
-        let at = self.find(name).or_else(|| self.learn(name))?;
+    fn take_other<'a, P: Place<'a>>(
+        &mut self,
+        members: &mut P,
+        expected: usize,
+        last: Option<usize>,
+    ) -> Result<Option<(usize, Met)>, Unusual> {
+        self.expected = expected;
+        let name = members.take_name()?;
+        let Some(at) = self.find(name).or_else(|| self.learn(name)) else { return Ok(None) };
         if let Some(node) = last.and_then(|last| self.nodes.get_mut(last)) {
             node.follower = at;
         }
-        Some(at)
+        let value = self.nodes.get(at).map_or(Expected::Other, |node| node.value);
+        Ok(Some((at, members.take_opening(value))))
     }
 
     /// Adds the name of a member that no field asks for, as long as there is room.

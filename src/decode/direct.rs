@@ -50,7 +50,7 @@ pub(super) trait Place<'a>: Sized {
     /// Type of a list.
     const LIST: Type;
 
-    /// Whether many values are of fixed size, so that these are tried early.
+    /// Whether values other than booleans may be of fixed size, so that these are tried early.
     const HAS_SCALARS: bool;
 
     /// Goes before the name of the next member; false at the end of the object.
@@ -76,13 +76,19 @@ pub(super) trait Place<'a>: Sized {
     fn take_boolean(&mut self) -> Option<bool>;
 
     /// Takes the integer of fixed size it stands before. Otherwise takes nothing.
-    fn take_integer(&mut self) -> Option<i64>;
+    fn take_integer(&mut self) -> Option<i64> {
+        None
+    }
 
     /// Takes the bits of the decimal128 it stands before, BID encoded. Otherwise takes nothing.
-    fn take_decimal128(&mut self) -> Option<u128>;
+    fn take_decimal128(&mut self) -> Option<u128> {
+        None
+    }
 
     /// Takes the milliseconds since 1970 UTC it stands before. Otherwise takes nothing.
-    fn take_millis(&mut self) -> Option<i64>;
+    fn take_millis(&mut self) -> Option<i64> {
+        None
+    }
 
     /// Takes the null it stands before if it is seen at a glance. Otherwise takes nothing.
     fn take_null(&mut self) -> bool;

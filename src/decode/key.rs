@@ -2,6 +2,9 @@
 
 use crate::model::RawFormat;
 
+use super::direct::Expected;
+use super::dynamodb;
+
 /// Words of eight bytes that are compared at once.
 const WORDS: usize = 4;
 const WORDS_BYTES: usize = WORDS * 8;
@@ -31,16 +34,15 @@ pub(super) enum Met {
 }
 
 impl Key {
-    /// How `format` mostly spells `name`, before a value that begins with `opening`; none when it
-    /// cannot hold it.
-    pub fn new(name: &str, opening: &[u8], format: RawFormat) -> Option<Self> {
+    /// How `format` mostly spells `name` before a value that is `expected`; none when it cannot hold it.
+    pub fn new(name: &str, expected: Expected, format: RawFormat) -> Option<Self> {
         match format {
             RawFormat::DynamodbJson | RawFormat::DynamodbItem | RawFormat::DynamodbChange => {
                 let name = format!("{}:", serde_json::Value::from(name));
-                Some(Self::of(name.into_bytes(), opening))
+                Some(Self::of(name.into_bytes(), dynamodb::opening(expected)))
             }
             RawFormat::Bson => {
-                (!name.contains('\0')).then(|| Self::of([name.as_bytes(), b"\0"].concat(), opening))
+                (!name.contains('\0')).then(|| Self::of([name.as_bytes(), b"\0"].concat(), b""))
             }
         }
     }
@@ -118,7 +120,7 @@ mod tests {
     fn a_key_is_found_where_it_stands_and_nowhere_else() {
         for len in [1, 7, 8, 9, 28, 29, 30, 40] {
             let name = "n".repeat(len);
-            let key = Key::new(&name, b"", RawFormat::Bson).unwrap();
+            let key = Key::new(&name, Expected::Text, RawFormat::Bson).unwrap();
             for behind in ["", "x", &"x".repeat(64)] {
                 let bytes = format!("{name}\0{behind}");
                 let whole = Some((Met::Name, behind.as_bytes()));
@@ -137,7 +139,7 @@ mod tests {
     fn a_value_of_another_kind_leaves_its_opening() {
         for len in [1, 10, 22, 23, 24, 30] {
             let name = "n".repeat(len);
-            let key = Key::new(&name, b"{\"S\":\"", RawFormat::DynamodbJson).unwrap();
+            let key = Key::new(&name, Expected::Text, RawFormat::DynamodbJson).unwrap();
             for (value, met, left) in [
                 (r#"{"S":"x"}"#, Met::NameAndOpening, r#"x"}"#),
                 (r#"{"N":"1"}"#, Met::Name, r#"{"N":"1"}"#),
@@ -154,7 +156,7 @@ mod tests {
 
     #[test]
     fn names_are_spelled_as_the_formats_write_them() {
-        let spelled = |name, format| Key::new(name, b"", format).map(|key| key.spelled);
+        let spelled = |name, format| Key::new(name, Expected::Other, format).map(|key| key.spelled);
         let json = RawFormat::DynamodbJson;
         assert_eq!(spelled("a\"b", json).as_deref(), Some(&br#""a\"b":"#[..]));
         assert_eq!(spelled("ab", RawFormat::Bson).as_deref(), Some(&b"ab\0"[..]));

@@ -60,8 +60,6 @@ pub struct Decoder {
     context: Context,
     /// Whether ordinary rows can be read in one go.
     direct: bool,
-    /// Rows of the page before, as many as there will mostly be.
-    rows_before: usize,
     /// Whether the row that is read has no value for each column.
     absent: Vec<bool>,
 }
@@ -79,7 +77,6 @@ impl Decoder {
             limits: contract.limits,
             schema: contract.decoded_schema(),
             direct: format != RawFormat::DynamodbChange && tree.is_plain(),
-            rows_before: 0,
             absent: vec![false; read.len()],
             tree,
             columns: read.iter().map(|field| FieldColumn::new(field, format)).collect(),
@@ -140,14 +137,13 @@ impl Decoder {
         ranges: impl Iterator<Item = (u32, u32)>,
     ) -> Vec<(u32, u32)> {
         let mut slots = vec![Slot::Missing; self.columns.len()];
-        let mut decoded = Vec::with_capacity(self.rows_before);
+        let mut decoded = Vec::new();
         for (start, end) in ranges {
             self.begin_row(decoded.len());
             let row = bytes.get(start as usize..end as usize).unwrap_or_default();
             self.decode_row(row, &mut slots);
             decoded.push((start, end));
         }
-        self.rows_before = decoded.len();
         decoded
     }
 

@@ -4,22 +4,11 @@
 use crate::model::ReasonCode;
 
 use super::piece::Piece;
-use super::word::{HIGH, ONES, zero_bytes};
+use super::word::{ONES, digit_values, zero_bytes};
 
 /// Powers of ten up to 10^38, the largest that 128 bits can hold.
 const POWERS_OF_TEN: [u128; 39] = {
     let mut powers = [1; 39];
-    let mut i = 1;
-    while i < powers.len() {
-        powers[i] = powers[i - 1] * 10;
-        i += 1;
-    }
-    powers
-};
-
-/// Those up to 10^19, which 64 bits can hold.
-const SHORT_POWERS: [u64; 20] = {
-    let mut powers = [1; 20];
     let mut i = 1;
     while i < powers.len() {
         powers[i] = powers[i - 1] * 10;
@@ -227,11 +216,7 @@ fn word_number(text: Piece<'_>) -> Option<(u64, i64)> {
         let above = !(below << 8 | 0xff);
         digits = digits & above | (digits & below) << 8 | u64::from(b'0');
     }
-    let values = digits.wrapping_sub(ZEROS);
-    // Of a byte above 9, the high bit is set: here, or when 0x76 is added.
-    if (values | values.wrapping_add(ONES * 0x76)) & HIGH != 0 {
-        return None;
-    }
+    let values = digit_values(digits)?;
     // Neighbours become one number of two digits, of four, of eight.
     let pairs = (values * 10 + (values >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
@@ -266,18 +251,12 @@ fn short_scaled(negative: bool, coefficient: u64, up: i64, precision: u8) -> Opt
 /// The decimal that [`short_decimal`] gives for a number as it stands in its row.
 #[inline]
 pub(super) fn written_decimal(text: Piece<'_>, precision: u8, scale: u8) -> Option<i128> {
-    // A number below 10^8 times one below 10^11 fits 64 bits.
-    const MAX_UP: i64 = 10;
-    let Some((coefficient, fraction)) = word_number(text) else {
-        return short_decimal(text.bytes(), precision, scale);
-    };
-    let up = i64::from(scale) - fraction;
-    if up > MAX_UP {
-        return short_scaled(false, coefficient, up, precision);
+    match word_number(text) {
+        Some((coefficient, fraction)) => {
+            short_scaled(false, coefficient, i64::from(scale) - fraction, precision)
+        }
+        None => short_decimal(text.bytes(), precision, scale),
     }
-    let scaled = coefficient * SHORT_POWERS.get(usize::try_from(up).ok()?)?;
-    let fits = SHORT_POWERS.get(usize::from(precision)).is_none_or(|limit| scaled < *limit);
-    fits.then_some(scaled.into())
 }
 
 /// The integer that [`short_integer`] gives for a number as it stands in its row.

@@ -12,6 +12,15 @@ pub(super) fn zero_bytes(x: u64) -> u64 {
     x.wrapping_sub(ONES) & !x & HIGH
 }
 
+/// What eight digits stand for, each in its byte; none when a byte is no digit.
+#[inline]
+pub(super) fn digit_values(digits: u64) -> Option<u64> {
+    let values = digits.wrapping_sub(ONES * u64::from(b'0'));
+    // Of the first byte that is none, the high bit is set: here, or when 0x76 is added.
+    let odd = (values | values.wrapping_add(ONES * 0x76)) & HIGH;
+    (odd == 0).then_some(values)
+}
+
 /// Whether all bytes are ASCII and none is NUL.
 #[inline]
 pub(super) fn is_ascii_without_nul(bytes: &[u8]) -> bool {

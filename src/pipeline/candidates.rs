@@ -71,12 +71,9 @@ impl RunColumns {
         (0..self.schema.fields().len()).collect()
     }
 
-    /// Encoded keys of a run's rows.
-    ///
-    /// # Errors
-    /// As [`KeyEncoder::encode`].
-    pub(super) fn keys(&self, rows: &RecordBatch) -> Result<BinaryArray> {
-        self.key.encode(rows)
+    /// The key of a run's rows, or of any batch that begins with the output columns.
+    pub(super) fn key(&self) -> &KeyEncoder {
+        &self.key
     }
 
     /// Ordinals within the split of a run's rows.

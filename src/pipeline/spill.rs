@@ -24,7 +24,6 @@ pub(super) struct SpillRules<'a> {
     pub(super) contract: &'a Contract,
     pub(super) names: &'a ExclusionNames,
     pub(super) columns: RunColumns,
-    pub(super) key: KeyEncoder,
     pub(super) unique: Vec<KeyEncoder>,
     /// Bytes that one split may hold in memory.
     pub(super) limit_bytes: usize,
@@ -41,7 +40,6 @@ impl<'a> SpillRules<'a> {
             contract,
             names,
             columns: RunColumns::new(contract)?,
-            key: KeyEncoder::new(contract, &contract.key)?,
             unique: unique.collect::<Result<_>>()?,
             limit_bytes,
         })
@@ -128,7 +126,7 @@ impl<'a> Spill<'a> {
         }
         self.zones.merge(&routed.batch.zones);
         let columns = &routed.batch.columns;
-        let keys = self.rules.key.encode(columns)?;
+        let keys = self.rules.columns.key().encode(columns)?;
         let versions = versions(columns, &self.rules.contract.version_field)?;
         for row in 0..routed.verdicts.len() {
             let day = routed.day(row);
@@ -154,7 +152,7 @@ impl<'a> Spill<'a> {
             split: &self.split,
             row: batch.first_row + row as u64,
             offset_bytes: batch.raw.row_offset_bytes(row),
-            key: self.rules.key.text(&batch.columns, row).as_deref(),
+            key: self.rules.columns.key().text(&batch.columns, row).as_deref(),
             dt: routed.day(row).and_then(date_of_days),
             reasons: &reasons.collect::<Vec<_>>(),
             raw: &batch.raw.row(row),

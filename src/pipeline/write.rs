@@ -21,7 +21,6 @@ use crate::transform::tzdb_version;
 use super::budget;
 use super::candidates::RunColumns;
 use super::gate::Closing;
-use super::keys::KeyEncoder;
 use super::merge::{DayMerge, Extracted, Merged, MergedRow};
 use super::privacy::{DayPrivacy, DayTally};
 use super::queue;
@@ -129,7 +128,6 @@ struct RefusedOfDay<'a> {
     not_unique: &'a [NotUnique],
     day: i32,
     columns: RunColumns,
-    key: KeyEncoder,
     rows: RejectBuilder,
     file: Option<StagedWriter>,
 }
@@ -146,7 +144,6 @@ impl<'a> RefusedOfDay<'a> {
             not_unique,
             day,
             columns: RunColumns::new(&plan.contract)?,
-            key: KeyEncoder::new(&plan.contract, &plan.contract.key)?,
             rows: RejectBuilder::new(&plan.contract),
             file: None,
         })
@@ -164,7 +161,7 @@ impl<'a> RefusedOfDay<'a> {
             split: &checkpoint.split,
             row: refused.row,
             offset_bytes,
-            key: self.key.text(refused.rows, refused.index).as_deref(),
+            key: self.columns.key().text(refused.rows, refused.index).as_deref(),
             dt: date_of_days(self.day),
             reasons: &reasons.iter().collect::<Vec<_>>(),
             raw,

@@ -102,18 +102,6 @@ impl<'a> Place<'a> for Cursor<'a> {
         found.next().map(|(boolean, _)| boolean)
     }
 
-    fn take_integer(&mut self) -> Option<i64> {
-        None
-    }
-
-    fn take_decimal128(&mut self) -> Option<u128> {
-        None
-    }
-
-    fn take_millis(&mut self) -> Option<i64> {
-        None
-    }
-
     #[inline]
     fn take_null(&mut self) -> bool {
         self.scanner.take_exactly(b"{\"NULL\":true}")

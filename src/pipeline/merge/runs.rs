@@ -124,7 +124,7 @@ impl Cursor {
         }
         let rows = self.reader.batch(self.next)?;
         self.next += 1;
-        let keys = columns.keys(&rows)?;
+        let keys = columns.key().encode(&rows)?;
         Ok(Some(Head {
             prefix: key_prefix(keys.value(0)),
             keys,

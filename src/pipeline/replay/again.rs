@@ -159,7 +159,7 @@ impl Trying<'_> {
         let rows = page.rows.iter().enumerate();
         Ok(rows
             .map(|(index, (_, row, _))| {
-                let key = rules.key.text(columns, index);
+                let key = rules.columns.key().text(columns, index);
                 let can_be_compared = key.is_some() && versions.is_valid(index);
                 if can_be_compared && !was_compared(row, key.as_deref(), version_field) {
                     return Some(Why::NotCompared);

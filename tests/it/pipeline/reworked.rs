@@ -257,6 +257,18 @@ fn refused_retention(plan: &Plan) -> Error {
 const EMAIL_POLICY: &str = "value: {afterDays: 90, then: {generalise: domain}}";
 
 #[test]
+fn days_of_a_contract_with_other_columns_are_not_verified_by_it() {
+    let place = Place::new();
+    publish(&place);
+    let plan = keyed(&place);
+    mended_contract(&place, &[("decimal(10,2)", "decimal(12,2)")]);
+    let found = problems(&place, &plan);
+    let other = "the contract people@1 has other columns than the one it was published by";
+    assert!(!found.is_empty());
+    assert!(found.iter().all(|problem| problem.ends_with(other)), "{found:?}");
+}
+
+#[test]
 fn a_contract_that_takes_less_reworks_no_day() {
     let place = Place::new();
     publish(&place);
