@@ -27,6 +27,11 @@ pub(super) const STAGED_BATCH_BYTES: usize = 128 << 10;
 /// Sorted rows that are copied at once, bytes: few, so that one run after the other is copied through
 /// the same memory; but each column of them is a way through all that is held.
 const GATHERED_BYTES: usize = 16 << 20;
+/// Bytes of a run at first: what mostly lies in a cache is copied into order faster, and memory that is
+/// soon free again is not asked for anew. Later runs are larger, so that a merge has few to read…
+const FIRST_RUN_BYTES: usize = 24 << 20;
+/// …by this part of what lies in files already.
+const RUN_GROWTH: u64 = 16;
 
 /// The columns of a run: the output columns, then those that only the pipeline sees. The day of a row
 /// is that of its segment, its key is read from the output columns.
@@ -241,6 +246,13 @@ impl RunBuilder {
     /// Bytes held in memory.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes that the next run should have.
+    pub(super) fn run_bytes(&self) -> usize {
+        let staged_bytes: u64 = self.runs.iter().map(|run| run.file.bytes).sum();
+        usize::try_from(staged_bytes / RUN_GROWTH)
+            .map_or(usize::MAX, |by_staged| by_staged.max(FIRST_RUN_BYTES))
     }
 
     /// Sorts what is held and moves it to a file. Adds it to `sums`.

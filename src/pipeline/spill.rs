@@ -162,7 +162,7 @@ impl<'a> Spill<'a> {
 
     /// Moves whatever has grown past its share to files.
     fn flush(&mut self, limit_bytes: usize) -> Result<()> {
-        if self.runs.bytes() > limit_bytes {
+        if self.runs.bytes() > limit_bytes.min(self.runs.run_bytes()) {
             self.runs.flush(&self.dir, &mut self.sums)?;
         }
         let indexes = std::iter::once(&mut self.index).chain(&mut self.unique);
