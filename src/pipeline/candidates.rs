@@ -320,3 +320,26 @@ struct Place {
     batch: u32,
     row: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::load_contract;
+    use crate::state::StagedFile;
+
+    #[test]
+    fn runs_are_larger_the_more_a_split_has_staged() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let contract = load_contract(&root.join("schemas/users/v1.odcs.yaml")).unwrap();
+        let mut runs = RunBuilder::new(RunColumns::new(&contract).unwrap());
+        let staged = |bytes| {
+            let file = StagedFile { name: "run-000.arrow".to_owned(), bytes };
+            vec![StagedRun { file, days: vec![] }]
+        };
+        assert_eq!(runs.run_bytes(), FIRST_RUN_BYTES);
+        runs.resume(staged(100 << 20));
+        assert_eq!(runs.run_bytes(), FIRST_RUN_BYTES);
+        runs.resume(staged(1 << 30));
+        assert_eq!(runs.run_bytes(), 64 << 20);
+    }
+}
