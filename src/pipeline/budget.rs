@@ -66,9 +66,9 @@ mod tests {
     fn shares_shrink_with_the_budget_and_with_more_workers() {
         assert_eq!(part_bytes(512 * MIB, 2), 512 * MIB / 12);
         assert_eq!(part_bytes(64 * MIB, 4), MIN_PART_BYTES);
-        assert_eq!(fan_in(512 * MIB, 2), 170);
-        assert_eq!(fan_in(256 * MIB, 2), 85);
-        assert_eq!(fan_in(64 * MIB, 4), 32);
+        assert_eq!(fan_in(512 * MIB, 2), 256);
+        assert_eq!(fan_in(256 * MIB, 2), 170);
+        assert_eq!(fan_in(64 * MIB, 4), 64);
         assert_eq!(fan_in(8192 * MIB, 16), 32, "open files are few as well");
         assert_eq!(fan_in(64 * MIB, 1000), 8);
     }

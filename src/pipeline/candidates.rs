@@ -23,7 +23,7 @@ use super::staged::StagedWriter;
 /// Rows of a staged batch, of which a merge holds one for each run…
 const MAX_BATCH_ROWS: usize = 1024;
 /// …or fewer, when rows are large: about this many bytes.
-pub(super) const STAGED_BATCH_BYTES: usize = 128 << 10;
+pub(super) const STAGED_BATCH_BYTES: usize = 64 << 10;
 /// Sorted rows that are copied at once, bytes: few, so that one run after the other is copied through
 /// the same memory; but each column of them is a way through all that is held.
 const GATHERED_BYTES: usize = 16 << 20;
