@@ -3,6 +3,8 @@
 //! Right for every object that is JSON. Of one that is not it tells some end or none, and whoever
 //! reads the object finds that it is not JSON. Does not own that check (`json`).
 
+use wide::u8x16;
+
 /// Bytes that are looked at together: a bit for each fits a word.
 const BLOCK_BYTES: usize = 64;
 
@@ -34,15 +36,14 @@ impl Outline {
     /// Bytes of the block up to the end of the outermost object, when that lies in it.
     #[inline]
     fn end_within(&mut self, block: &[u8; BLOCK_BYTES]) -> Option<usize> {
-        let mut quotes = bits_where(block, |byte| byte == b'"');
-        // Without an early end the compiler makes vectors of it.
-        let has_escape = block.iter().fold(false, |found, byte| found | (*byte == b'\\'));
-        if has_escape || self.escaping {
+        let is = |byte| move |bytes: u8x16| bytes.simd_eq(u8x16::splat(byte));
+        let mut quotes = bits_where(block, is(b'"'));
+        if self.escaping || bits_where(block, is(b'\\')) != 0 {
             quotes &= !self.escaped(block);
         }
         let strings = parity_up_to(quotes) ^ self.in_string;
         self.in_string = if strings >> (BLOCK_BYTES - 1) == 1 { u64::MAX } else { 0 };
-        let mut braces = bits_where(block, |byte| (byte == b'{') | (byte == b'}')) & !strings;
+        let mut braces = bits_where(block, |bytes| is(b'{')(bytes) | is(b'}')(bytes)) & !strings;
         while braces != 0 {
             let at = braces.trailing_zeros() as usize;
             braces &= braces - 1;
@@ -75,19 +76,11 @@ impl Outline {
 
 /// A bit for each byte, the first the lowest.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "the test must become vector instructions")]
-fn bits_where(block: &[u8; BLOCK_BYTES], test: impl Fn(u8) -> bool) -> u64 {
-    let mut bits = [0; BLOCK_BYTES];
-    for (at, (bit, byte)) in bits.iter_mut().zip(block).enumerate() {
-        *bit = if test(*byte) { 1 << (at % 8) } else { 0 };
-    }
-    // Each of eight bytes has a bit of its own: the product adds them up in the highest byte.
-    let eighths = bits
-        .as_chunks()
-        .0
-        .iter()
-        .map(|eight| u64::from_le_bytes(*eight).wrapping_mul(0x0101_0101_0101_0101) >> 56);
-    eighths.enumerate().fold(0, |word, (at, eight)| word | eight << (8 * at))
+#[expect(clippy::inline_always, reason = "each of a few tests becomes a few instructions")]
+fn bits_where(block: &[u8; BLOCK_BYTES], test: impl Fn(u8x16) -> u8x16) -> u64 {
+    let (sixteens, _) = block.as_chunks();
+    let masks = sixteens.iter().map(|bytes| test(u8x16::from(*bytes)).to_bitmask());
+    masks.enumerate().fold(0, |bits, (at, mask)| bits | u64::from(mask) << (16 * at))
 }
 
 /// For each bit whether an odd number of bits is set up to it, itself included.
